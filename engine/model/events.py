@@ -1,0 +1,78 @@
+"""What has happened: the only things that move an execution. Each names what it moves and when it happened.
+
+An event about an attempt carries the attempt's epoch, so a late or repeated answer is recognised and ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from engine.model.state import State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Base of all events. `at` is an aware datetime in UTC; the core knows no other clock."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionStarted(Event):
+    """The execution was created and may begin."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptStarted(Event):
+    """A worker claimed a task run. `epoch` is the new one, one more than the task run's."""
+
+    task_run_id: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptFinished(Event):
+    """The claimed attempt ended: `state` is SUCCESS, WARNING, FAILED or KILLED.
+
+    With FAILED, `retry_after` (seconds) asks for another attempt later, whatever the flow's own retry says.
+    """
+
+    task_run_id: str
+    epoch: int
+    state: State
+    outputs: Mapping[str, Any] | None = None
+    error: str | None = None
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluated(Event):
+    """The answer to an `Evaluate` command: a value, or the reason why there is none."""
+
+    name: str
+    task_run_id: str | None
+    value: Any = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerFired(Event):
+    """A due time has come. Stale unless the task run still waits for `due`."""
+
+    task_run_id: str
+    due: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KillRequested(Event):
+    """A person (or Ctrl-C) wants the execution to stop."""
+
+    reason: str = "killed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineStarted(Event):
+    """This engine has just taken the execution over: every attempt still open belonged to an engine that is gone."""

@@ -1,0 +1,106 @@
+"""What happened: an execution, its task runs, their attempts. Immutable; a change makes a new value.
+
+An execution holds its task runs in a persistent map, so a snapshot is free and a change costs the change,
+however many task runs have already ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from rpds import HashTrieMap
+
+from engine.model.state import TERMINAL, AttemptState, State
+
+JsonMap = Mapping[str, Any]
+
+
+class StateChange(NamedTuple):
+    """One entry of a state history. `at` is an aware datetime in UTC."""
+
+    state: State
+    at: datetime
+
+
+History = tuple[StateChange, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try at running a task. `epoch` rises with every claim, so a late answer can be told from a current one."""
+
+    epoch: int
+    state: AttemptState
+    started_at: datetime
+    ended_at: datetime | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRun:
+    """One run of one task inside an execution.
+
+    `value` is the text of the ForEach value it runs for, `iteration` its index; both None outside a ForEach.
+    """
+
+    id: str
+    execution_id: str
+    task_id: str
+    seq: int  #: rises in the order in which the execution's task runs were created, from 0
+    state: State
+    history: History
+    parent_id: str | None = None  #: the task run of the container it stands in; None at the top of the flow
+    value: str | None = None
+    iteration: int | None = None
+    epoch: int = 0  #: of the latest claim; 0 before the first
+    attempts: tuple[Attempt, ...] = ()
+    outputs: JsonMap | None = None
+    items: tuple[str, ...] | None = None  #: ForEach: its values, fixed when it started
+    error: str | None = None  #: why it failed, for people
+    due: datetime | None = None  #: when it goes on by itself (a retry, a delay); None when nothing is timed
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.state in TERMINAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """One run of one revision of a flow."""
+
+    id: str
+    namespace: str
+    flow_id: str
+    flow_revision: int
+    state: State
+    history: History
+    inputs: JsonMap = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    variables: JsonMap = field(default_factory=dict)
+    outputs: JsonMap | None = None
+    trigger: JsonMap | None = None
+    parent_id: str | None = None
+    original_id: str | None = None
+    error: str | None = None
+    task_runs: HashTrieMap[str, TaskRun] = field(default_factory=HashTrieMap)
+    #: What the core keeps beside the task runs so that it never walks them all. Derived from them, never stored.
+    tallies: Any = field(default=None, compare=False, repr=False)
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.state in TERMINAL
+
+    @property
+    def started_at(self) -> datetime:
+        return self.history[0].at
+
+    @property
+    def ended_at(self) -> datetime | None:
+        return self.history[-1].at if self.is_terminal else None
+
+    def in_order(self) -> Iterator[TaskRun]:
+        """The task runs in the order in which they were created."""
+        return iter(sorted(self.task_runs.values(), key=lambda run: run.seq))

@@ -1,0 +1,234 @@
+"""What people write: a flow and the tasks in it, as nouns. Built by `engine.dialect`, read by everybody else.
+
+A flow is a tree of containers. A task that is not a container is a `RunnableTask`: what it does is a plugin's
+business, so its own properties stay as they were written, expressions and all.
+Always true: models are frozen, unknown properties are errors, and the word in YAML is the word here in snake_case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic.alias_generators import to_camel
+
+from engine.model.inputs import Input
+
+FlowId = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]*$", min_length=1, max_length=100)]
+Namespace = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", min_length=1, max_length=150)]
+TaskId = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]*$", min_length=1, max_length=256)]
+LogLevel = Literal["ERROR", "WARN", "INFO", "DEBUG", "TRACE"]
+
+
+class Definition(BaseModel):
+    """Base of everything that is written in YAML."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        arbitrary_types_allowed=True,
+        defer_build=True,  # a schema is compiled when first used: a start pays only for what its flow contains
+    )
+
+
+class Retry(Definition):
+    """When a failed attempt is repeated. `max_attempt` counts all attempts, the first included."""
+
+    type: Literal["constant", "exponential", "random"]
+    interval: str | None = None
+    max_interval: str | None = None
+    min_interval: str | None = None
+    delay_factor: float | None = None
+    max_attempt: int | None = Field(default=None, ge=1, alias="maxAttempt")
+    max_attempts: int | None = Field(default=None, ge=1, alias="maxAttempts")
+    max_duration: str | None = None
+    warning_on_retry: bool = False
+    behavior: Literal["RETRY_FAILED_TASK", "CREATE_NEW_EXECUTION"] = "RETRY_FAILED_TASK"
+
+
+class Task(Definition):
+    """What every task has, whatever it does."""
+
+    id: TaskId
+    type: str
+    description: str | None = None
+    disabled: bool = False
+    run_if: str | bool | None = Field(default=None, alias="runIf")  #: `when` in Kestra 2.0
+    allow_failure: bool = False
+    allow_warning: bool = False
+    timeout: str | None = None  #: ISO-8601 duration or an expression; of one attempt
+    retry: Retry | None = None
+    log_level: LogLevel | None = None
+    log_to_file: bool = False
+    worker_group: Mapping[str, Any] | None = None
+
+    def branches(self) -> Mapping[str, tuple[Task, ...]]:
+        """The lists of child tasks by the name of the property they stand in. Empty for a runnable task."""
+        return {}
+
+
+class RunnableTask(Task):
+    """A task that a plugin runs. `type` is canonical (aliases are resolved)."""
+
+    properties: Mapping[str, Any] = Field(default_factory=dict)  #: as written, not rendered
+
+
+class Container(Task):
+    """A task that holds tasks."""
+
+    #: Canonical type string first, then its aliases.
+    TYPES: ClassVar[tuple[str, ...]] = ()
+
+    errors: tuple[Task, ...] = ()
+
+    def branches(self) -> Mapping[str, tuple[Task, ...]]:
+        return {**self.main_branches(), "errors": self.errors}
+
+    def main_branches(self) -> Mapping[str, tuple[Task, ...]]:
+        """The branches without `errors`."""
+        raise NotImplementedError
+
+
+def _types(name: str) -> tuple[str, ...]:
+    return (f"io.kestra.plugin.core.flow.{name}", f"io.kestra.core.tasks.flows.{name}")
+
+
+class Sequential(Container):
+    """One task after the other."""
+
+    TYPES = _types("Sequential")
+    tasks: tuple[Task, ...] = Field(min_length=1)
+
+    def main_branches(self) -> Mapping[str, tuple[Task, ...]]:
+        return {"tasks": self.tasks}
+
+
+class Parallel(Container):
+    """All tasks at once, or at most `concurrent` of them."""
+
+    TYPES = _types("Parallel")
+    tasks: tuple[Task, ...] = Field(min_length=1)
+    concurrent: int = Field(default=0, ge=0)  #: 0 is without limit
+
+    def main_branches(self) -> Mapping[str, tuple[Task, ...]]:
+        return {"tasks": self.tasks}
+
+
+class DagTask(Definition):
+    """One task of a Dag and the ids of the tasks that must have ended before it starts."""
+
+    task: Task
+    depends_on: tuple[str, ...] = ()
+
+
+class Dag(Container):
+    """Each task as soon as those it depends on have ended."""
+
+    TYPES = _types("Dag")
+    tasks: tuple[DagTask, ...] = Field(min_length=1)
+    concurrent: int = Field(default=0, ge=0)
+
+    def main_branches(self) -> Mapping[str, tuple[Task, ...]]:
+        return {"tasks": tuple(entry.task for entry in self.tasks)}
+
+
+class If(Container):
+    """`then` or `else`, by the truth of the rendered `condition`."""
+
+    TYPES = _types("If")
+    condition: str | bool | int
+    then: tuple[Task, ...] = Field(min_length=1)
+    else_: tuple[Task, ...] = Field(default=(), alias="else")
+
+    def main_branches(self) -> Mapping[str, tuple[Task, ...]]:
+        return {"then": self.then, "else": self.else_}
+
+
+class Switch(Container):
+    """The case that equals the rendered `value`, else `defaults`; neither is a failure."""
+
+    TYPES = _types("Switch")
+    value: str | bool | int | float
+    cases: Mapping[str, tuple[Task, ...]] = Field(default_factory=dict)
+    defaults: tuple[Task, ...] = ()
+
+    @field_validator("cases", mode="before")
+    @classmethod
+    def _text_keys(cls, cases: Any) -> Any:
+        # `cases: {true: ..., 1: ...}` is natural to write; the value it is compared with is rendered text.
+        if not isinstance(cases, Mapping):
+            return cases
+        return {{True: "true", False: "false"}.get(key, str(key)) if not isinstance(key, str) else key: tasks
+                for key, tasks in cases.items()}
+
+    def main_branches(self) -> Mapping[str, tuple[Task, ...]]:
+        return {**{f"cases.{key}": tasks for key, tasks in self.cases.items()}, "defaults": self.defaults}
+
+
+class ForEach(Container):
+    """`tasks` once for each value; `concurrency_limit` values at a time (0: all)."""
+
+    TYPES = _types("ForEach")[:1]
+    values: str | tuple[Any, ...]
+    concurrency_limit: int = Field(default=1, ge=0)
+    tasks: tuple[Task, ...] = Field(min_length=1)
+
+    def main_branches(self) -> Mapping[str, tuple[Task, ...]]:
+        return {"tasks": self.tasks}
+
+
+CONTAINERS: tuple[type[Container], ...] = (Sequential, Parallel, Dag, If, Switch, ForEach)
+
+
+class FlowOutput(Definition):
+    """A named value of the whole flow, rendered when an execution ends."""
+
+    id: str
+    type: str | None = None
+    value: Any = None
+    display_name: str | None = None
+    description: str | None = None
+    required: bool = True
+
+
+class PluginDefault(Definition):
+    """Values for every map whose `type` is, or starts with, `type`."""
+
+    type: str
+    forced: bool = False
+    values: Mapping[str, Any] = Field(default_factory=dict)
+
+
+class Flow(Definition):
+    """A flow: what is run, in which order, under which name."""
+
+    id: FlowId
+    namespace: Namespace
+    revision: int = Field(default=1, ge=1)
+    description: str | None = None
+    disabled: bool = False
+    labels: Mapping[str, str] = Field(default_factory=dict)
+    inputs: tuple[Input, ...] = ()
+    variables: Mapping[str, Any] = Field(default_factory=dict)
+    tasks: tuple[Task, ...] = Field(min_length=1)
+    errors: tuple[Task, ...] = ()
+    outputs: tuple[FlowOutput, ...] = ()
+    triggers: tuple[Mapping[str, Any], ...] = ()
+    plugin_defaults: tuple[PluginDefault, ...] = ()
+    retry: Retry | None = None
+
+    def branches(self) -> Mapping[str, tuple[Task, ...]]:
+        """The flow's own lists of tasks by property name."""
+        return {"tasks": self.tasks, "errors": self.errors}
+
+    def walk(self) -> Iterator[Task]:
+        """Every task of the flow, containers before what they hold, in the order of the file."""
+        stack: list[Task] = [task for branch in reversed(self.branches().values()) for task in reversed(branch)]
+        while stack:
+            task = stack.pop()
+            yield task
+            stack.extend(child for branch in reversed(task.branches().values()) for child in reversed(branch))

@@ -1,0 +1,152 @@
+"""What the shell needs from the world outside, as Protocols. One contract suite runs on every adapter.
+
+Verbs are the domain's, not a database's: each is one transaction, done or not done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from engine.model.execution import Execution, TaskRun
+from engine.model.state import State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowRecord:
+    """A stored revision of a flow: its source as it was written."""
+
+    namespace: str
+    id: str
+    revision: int
+    source: str
+    created_at: datetime
+    disabled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """One log line. `level` is TRACE, DEBUG, INFO, WARN or ERROR. `id` is given by the store, rising."""
+
+    execution_id: str
+    at: datetime
+    level: str
+    message: str
+    task_run_id: str | None = None
+    task_id: str | None = None
+    attempt: int | None = None
+    id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A number that a task reported. `kind` is counter or timer (seconds)."""
+
+    execution_id: str
+    at: datetime
+    task_run_id: str
+    task_id: str
+    name: str
+    kind: str
+    value: float
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class ExecutionChange:
+    """What a group commit writes about one execution: the newest value, and just the task runs that moved.
+
+    `before` is what the store holds (None: the execution is new). `task_runs` maps id -> newest value;
+    `new_task_runs` are the ids among them that the store has never seen.
+    """
+
+    before: Execution | None
+    after: Execution
+    task_runs: dict[str, TaskRun] = field(default_factory=dict)
+    new_task_runs: set[str] = field(default_factory=set)
+    logs: list[LogLine] = field(default_factory=list)
+    metrics: list[Metric] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionFilter:
+    """Which executions to list, newest first. Empty fields do not filter."""
+
+    namespace: str | None = None  #: exact, or a parent: `acme` also finds `acme.team`
+    flow_id: str | None = None
+    states: Sequence[State] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    started_after: datetime | None = None
+    started_before: datetime | None = None
+    limit: int = 25
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionSummary:
+    """A row of a list of executions: no inputs, no outputs, no task runs."""
+
+    id: str
+    namespace: str
+    flow_id: str
+    flow_revision: int
+    state: State
+    started_at: datetime
+    ended_at: datetime | None
+    labels: Mapping[str, str]
+    error: str | None
+
+
+class Store(Protocol):
+    """Where state lives. Every write verb is one transaction; an exception means that nothing was written."""
+
+    def save_flow(self, namespace: str, flow_id: str, source: str, *, at: datetime, disabled: bool) -> FlowRecord:
+        """Store a source as the newest revision. The same source as the newest one gives that one back."""
+
+    def flow(self, namespace: str, flow_id: str, revision: int | None = None) -> FlowRecord | None:
+        """A revision, by default the newest."""
+
+    def flows(self, namespace: str | None = None) -> list[FlowRecord]:
+        """The newest revision of every flow, by namespace and id."""
+
+    def commit(self, changes: Sequence[ExecutionChange]) -> None:
+        """Write all changes in one transaction.
+
+        Updates are guarded: a task run whose stored epoch is newer, or whose stored state is terminal and
+        whose change is not a person's restart, is not overwritten; then the whole commit raises `Fenced`.
+        """
+
+    def execution(self, execution_id: str) -> Execution | None:
+        """An execution with all its task runs."""
+
+    def executions(self, where: ExecutionFilter) -> tuple[list[ExecutionSummary], int]:
+        """A page of executions, newest first, and how many there are in all."""
+
+    def unfinished(self) -> list[str]:
+        """The ids of all executions that are not terminal, oldest first."""
+
+    def logs(self, execution_id: str, *, after: int = 0, limit: int = 1000, task_id: str | None = None,
+             min_level: str | None = None) -> list[LogLine]:
+        """Log lines with an id above `after`, in order."""
+
+    def metrics(self, execution_id: str) -> list[Metric]:
+        """All metrics of an execution, in order."""
+
+    def meta(self, key: str) -> Any:
+        """A value kept beside the data (instance row, last clean stop); None when absent. JSON-able."""
+
+    def set_meta(self, key: str, value: Any) -> None:
+        """Keep a JSON-able value; None removes it."""
+
+    def close(self) -> None:
+        """Finish and release everything. Safe to call twice."""
+
+
+class Clock(Protocol):
+    """Time. `now` is aware UTC; `monotonic` is in seconds and never goes back."""
+
+    def now(self) -> datetime: ...
+
+    def monotonic(self) -> float: ...

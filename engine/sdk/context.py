@@ -1,0 +1,72 @@
+"""What a running task can reach: its logger, its metrics, its files, expressions, and the wish that it stop.
+
+A Protocol: the runtime fulfils it for real runs, `engine.sdk.testing` for tests.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+
+class RunContext(Protocol):
+    """One attempt's view of the world. Good for one thread, until `run` returns."""
+
+    @property
+    def execution_id(self) -> str: ...
+
+    @property
+    def task_run_id(self) -> str: ...
+
+    @property
+    def task_id(self) -> str: ...
+
+    @property
+    def attempt(self) -> int:
+        """1 for the first attempt."""
+
+    @property
+    def logger(self) -> logging.Logger:
+        """Lines written here show in the execution's log; secrets are masked."""
+
+    @property
+    def working_dir(self) -> Path:
+        """A private empty folder, made when first asked for, removed after the attempt."""
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for every attempt of this task run, also after a crash. Send it to services that honour one."""
+
+    @property
+    def deadline(self) -> float | None:
+        """When the attempt's `timeout` strikes, on time.monotonic(); None without a timeout."""
+
+    @property
+    def cancelled(self) -> bool:
+        """True once the attempt should stop."""
+
+    def check_cancelled(self) -> None:
+        """Raise TaskCancelled if the attempt should stop."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, but not longer than until the attempt should stop; then raise TaskCancelled."""
+
+    def now(self) -> datetime:
+        """The time, aware UTC."""
+
+    def render(self, template: str) -> str:
+        """Render an expression to text."""
+
+    def evaluate(self, template: Any) -> Any:
+        """Evaluate an expression to its native value; anything but text comes back as it is."""
+
+    def counter(self, name: str, value: float = 1, **tags: str) -> None:
+        """Add to a counter metric of this task run."""
+
+    def timer(self, name: str, seconds: float, **tags: str) -> None:
+        """Report a duration as a metric of this task run."""
+
+    def mask(self, secret: str) -> None:
+        """Never show this text in anything that the attempt writes."""
