@@ -8,12 +8,14 @@ Always true: models are frozen, unknown properties are errors, and the word in Y
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 from pydantic.alias_generators import to_camel
 
 from engine.model.inputs import Input
+from engine.model.tree import Tree
 
 FlowId = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]*$", min_length=1, max_length=100)]
 Namespace = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", min_length=1, max_length=150)]
@@ -31,6 +33,7 @@ class Definition(BaseModel):
         validate_by_name=True,
         validate_by_alias=True,
         arbitrary_types_allowed=True,
+        coerce_numbers_to_str=True,  # `description: 5` is as good as "5"
         defer_build=True,  # a schema is compiled when first used: a start pays only for what its flow contains
     )
 
@@ -82,6 +85,8 @@ class Container(Task):
 
     #: Canonical type string first, then its aliases.
     TYPES: ClassVar[tuple[str, ...]] = ()
+    #: Whether its main tasks run once for each of several values.
+    LOOPS: ClassVar[bool] = False
 
     errors: tuple[Task, ...] = ()
 
@@ -162,8 +167,10 @@ class Switch(Container):
         # `cases: {true: ..., 1: ...}` is natural to write; the value it is compared with is rendered text.
         if not isinstance(cases, Mapping):
             return cases
-        return {{True: "true", False: "false"}.get(key, str(key)) if not isinstance(key, str) else key: tasks
-                for key, tasks in cases.items()}
+        return {
+            {True: "true", False: "false"}.get(key, str(key)) if not isinstance(key, str) else key: tasks
+            for key, tasks in cases.items()
+        }
 
     def main_branches(self) -> Mapping[str, tuple[Task, ...]]:
         return {**{f"cases.{key}": tasks for key, tasks in self.cases.items()}, "defaults": self.defaults}
@@ -173,6 +180,7 @@ class ForEach(Container):
     """`tasks` once for each value; `concurrency_limit` values at a time (0: all)."""
 
     TYPES = _types("ForEach")[:1]
+    LOOPS = True
     values: str | tuple[Any, ...]
     concurrency_limit: int = Field(default=1, ge=0)
     tasks: tuple[Task, ...] = Field(min_length=1)
@@ -224,6 +232,11 @@ class Flow(Definition):
     def branches(self) -> Mapping[str, tuple[Task, ...]]:
         """The flow's own lists of tasks by property name."""
         return {"tasks": self.tasks, "errors": self.errors}
+
+    @cached_property
+    def tree(self) -> Tree:
+        """Where every task stands."""
+        return Tree(self)
 
     def walk(self) -> Iterator[Task]:
         """Every task of the flow, containers before what they hold, in the order of the file."""

@@ -1,0 +1,79 @@
+"""Claims, answers and retries: what happens to the task run of a runnable task.
+
+The epoch decides: a claim must be exactly one above the task run's, an answer must carry the current one.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from engine.core.draft import Draft
+from engine.core.ending import end_run
+from engine.core.retry import retry_delay, retry_of
+from engine.model.commands import QueueTask, RunTask, SetTimer
+from engine.model.events import AttemptFinished, AttemptStarted, TimerFired
+from engine.model.evolve import evolve
+from engine.model.execution import Attempt, TaskRun
+from engine.model.state import AttemptState, State
+
+_ATTEMPT_STATES = {
+    State.SUCCESS: AttemptState.SUCCEEDED,
+    State.WARNING: AttemptState.SUCCEEDED,
+    State.FAILED: AttemptState.FAILED,
+    State.KILLED: AttemptState.KILLED,
+}
+
+
+def attempt_started(draft: Draft, event: AttemptStarted) -> None:
+    run = draft.task_runs.get(event.task_run_id)
+    if run is None or draft.state is not State.RUNNING or event.epoch != run.epoch + 1 or not _is_queued(run):
+        return
+    attempt = Attempt(epoch=event.epoch, state=AttemptState.STARTED, started_at=event.at)
+    draft.move(run, State.RUNNING, epoch=event.epoch, attempts=(*run.attempts, attempt))
+    draft.command(RunTask(run.id, event.epoch))
+
+
+def _is_queued(run: TaskRun) -> bool:
+    return run.state is State.CREATED or (run.state is State.RETRYING and run.due is None)
+
+
+def attempt_finished(draft: Draft, event: AttemptFinished) -> None:
+    run = draft.task_runs.get(event.task_run_id)
+    if run is None or run.epoch != event.epoch or run.state not in (State.RUNNING, State.KILLING):
+        return
+    ended = evolve(run.attempts[-1], state=_ATTEMPT_STATES[event.state], ended_at=event.at, error=event.error)
+    attempts = (*run.attempts[:-1], ended)
+    if run.state is State.KILLING:
+        # Whatever it answered, it had been told to stop; what it produced is kept.
+        end_run(draft, run, State.KILLED, attempts=attempts, outputs=event.outputs)
+        return
+    if event.state is State.FAILED and _retry(draft, run, event, attempts):
+        return
+    state = event.state
+    if state is State.SUCCESS and len(attempts) > 1:
+        policy = retry_of(draft, run)
+        if policy is not None and policy.warning_on_retry:
+            state = State.WARNING
+    end_run(draft, run, state, error=event.error, attempts=attempts, outputs=event.outputs)
+
+
+def _retry(draft: Draft, run: TaskRun, event: AttemptFinished, attempts: tuple[Attempt, ...]) -> bool:
+    seconds = event.retry_after
+    if seconds is None:
+        policy = retry_of(draft, run)
+        seconds = retry_delay(policy, run.id, attempts, event.at) if policy is not None else None
+    if seconds is None:
+        return False
+    due = event.at + timedelta(seconds=seconds)
+    draft.log("WARN", f"attempt {len(attempts)} failed, the next one is due at {due.isoformat()}: {event.error}", run)
+    draft.move(run, State.RETRYING, due=due, attempts=attempts, outputs=event.outputs)
+    draft.command(SetTimer(run.id, due))
+    return True
+
+
+def timer_fired(draft: Draft, event: TimerFired) -> None:
+    run = draft.task_runs.get(event.task_run_id)
+    if run is None or run.due != event.due or run.state is not State.RETRYING or draft.state is not State.RUNNING:
+        return
+    draft.move(run, State.RETRYING, due=None)
+    draft.command(QueueTask(run.id))

@@ -1,0 +1,201 @@
+"""What an expression can see: the roots `inputs`, `outputs`, `taskrun`, ... for one task run, or for a whole flow.
+
+Everything is looked up when an expression asks for it: an execution with ten thousand task runs gives as cheap a
+context as one with two. Nothing here is ever copied, and nothing here changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from engine.core.facts import Facts
+from engine.core.ledger import Ledger, path_of, rebuild
+from engine.model.execution import Execution, TaskRun
+from engine.model.flow import Flow
+
+TENANT = "main"
+
+
+class Context(Mapping[str, Any]):
+    """The roots of the expression language for `run` (None: for the flow as a whole)."""
+
+    __slots__ = ("_known", "execution", "extra", "facts", "flow", "ledger", "run")
+
+    def __init__(
+        self,
+        flow: Flow,
+        execution: Execution,
+        run: TaskRun | None,
+        facts: Facts,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.flow = flow
+        self.execution = execution
+        self.run = run
+        self.facts = facts
+        self.extra = extra or {}  #: what a task adds of its own, such as `workingDir`
+        self.ledger: Ledger = execution.tallies or rebuild(flow, execution)
+        self._known: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name in self._known:
+            return self._known[name]
+        if name in self.extra:
+            return self.extra[name]
+        value = _ROOTS[name](self)
+        if value is None:
+            raise KeyError(name)
+        self._known[name] = value
+        return value
+
+    def __contains__(self, name: object) -> bool:
+        try:
+            self[name]  # type: ignore[index]  # any other key is just absent
+        except KeyError:
+            return False
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        yield from (name for name in _ROOTS if name in self)
+        yield from self.extra
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class RunsView(Mapping[str, Any]):
+    """Something of every task run, by task id and then by the loop values that lead to it."""
+
+    __slots__ = ("_context", "_leaf", "_prefix")
+
+    def __init__(self, context: Context, leaf: Callable[[TaskRun], Any], prefix: tuple[str, ...] = ()) -> None:
+        self._context = context
+        self._leaf = leaf
+        self._prefix = prefix
+
+    def __getitem__(self, key: str) -> Any:
+        path = (*self._prefix, str(key))
+        run_id = self._context.ledger.index.get(path)
+        if run_id is None:
+            raise KeyError(key)
+        if len(path) <= self._context.flow.tree.places[path[0]].loops:
+            return RunsView(self._context, self._leaf, path)
+        value = self._leaf(self._context.execution.task_runs[run_id])
+        if value is None:
+            raise KeyError(key)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        depth = len(self._prefix)
+        seen: dict[str, None] = {}
+        for run in self._context.execution.in_order():
+            if depth and run.task_id != self._prefix[0]:
+                continue
+            path = path_of(self._context.execution.task_runs, run)
+            if path[:depth] == self._prefix and len(path) > depth and self._leaf(run) is not None:
+                seen[path[depth]] = None
+        return iter(seen)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def ancestors(execution: Execution, run: TaskRun) -> Iterator[TaskRun]:
+    """The task runs of the containers around `run`, nearest first."""
+    while run.parent_id is not None:
+        run = execution.task_runs[run.parent_id]
+        yield run
+
+
+def _flow(context: Context) -> dict[str, Any]:
+    flow = context.flow
+    return {"id": flow.id, "namespace": flow.namespace, "revision": context.execution.flow_revision, "tenantId": TENANT}
+
+
+def _task(context: Context) -> dict[str, Any] | None:
+    if context.run is None:
+        return None
+    task = context.flow.tree.places[context.run.task_id].task
+    return {"id": task.id, "type": task.type}
+
+
+def _taskrun(context: Context) -> dict[str, Any] | None:
+    run = context.run
+    if run is None:
+        return None
+    started = run.attempts[-1].started_at if run.attempts else run.history[0].at
+    fields = {
+        "id": run.id,
+        "startDate": started,
+        "attemptsCount": max(len(run.attempts), 1),
+        "parentId": run.parent_id,
+        "value": run.value,
+        "iteration": run.iteration,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _execution(context: Context) -> dict[str, Any]:
+    execution = context.execution
+    return {
+        "id": execution.id,
+        "startDate": execution.started_at,
+        "state": execution.state.value,
+        "originalId": execution.original_id or execution.id,
+    }
+
+
+def _labels(context: Context) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for key, value in context.execution.labels.items():
+        head, _, rest = key.partition(".")
+        if rest and isinstance(nested.setdefault(head, {}), dict):
+            nested[head].setdefault(rest, value)
+        elif not rest:
+            nested[head] = value
+    return nested
+
+
+def _parents(context: Context) -> list[dict[str, Any]] | None:
+    if context.run is None or context.run.parent_id is None:
+        return None
+    found = []
+    for run in ancestors(context.execution, context.run):
+        if run.value is None and run.outputs is None:
+            continue
+        entry: dict[str, Any] = {}
+        if run.value is not None:
+            entry["taskrun"] = {"value": run.value} | (
+                {"iteration": run.iteration} if run.iteration is not None else {}
+            )
+        if run.outputs is not None:
+            entry["outputs"] = run.outputs
+        found.append(entry)
+    return found
+
+
+def _parent(context: Context) -> dict[str, Any] | None:
+    parents = _parents(context)
+    return parents[0] if parents else None
+
+
+_ROOTS: dict[str, Callable[[Context], Any]] = {
+    "flow": _flow,
+    "execution": _execution,
+    "task": _task,
+    "taskrun": _taskrun,
+    "inputs": lambda context: context.execution.inputs or None,
+    "outputs": lambda context: RunsView(context, lambda run: run.outputs),
+    "tasks": lambda context: RunsView(context, lambda run: {"state": run.state.value}),
+    "vars": lambda context: {**context.flow.variables, **context.execution.variables},
+    "labels": _labels,
+    "trigger": lambda context: context.execution.trigger,
+    "parent": _parent,
+    "parents": _parents,
+    "envs": lambda context: context.facts.envs,
+    "globals": lambda context: context.facts.globals,
+}
+
+#: The names of all roots, for did-you-mean and the checker.
+ROOTS = tuple(_ROOTS)

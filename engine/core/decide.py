@@ -1,0 +1,71 @@
+"""`decide`: the one place where an execution changes. Pure: no clock, no randomness, no I/O, no ids made up.
+
+Two steps. *Apply*: the event moves what it names; one that is stale or repeated moves nothing, and the very same
+execution comes back. *Settle*: containers start and end until nothing moves. What must be done outside is returned
+as commands. A failure of the flow's own making (an expression, a missing case) is an outcome, never an exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from engine.core.attempts import attempt_finished, attempt_started, timer_fired
+from engine.core.draft import Decision, Draft
+from engine.core.facts import Facts
+from engine.core.recovery import engine_started
+from engine.core.settle import ROOT, go_on_ending, settle
+from engine.core.starting import start
+from engine.core.stopping import kill_requested
+from engine.model.events import (
+    AttemptFinished,
+    AttemptStarted,
+    EngineStarted,
+    Evaluated,
+    Event,
+    ExecutionStarted,
+    KillRequested,
+    TimerFired,
+)
+from engine.model.execution import Execution
+from engine.model.flow import Flow
+from engine.model.state import State
+
+
+def decide(flow: Flow, execution: Execution, event: Event, facts: Facts) -> Decision:
+    """What `event` means for `execution`, a run of `flow`.
+
+    Raises InvariantBroken when the engine itself is wrong, and nothing else.
+    """
+    if execution.is_terminal:
+        return Decision(execution)
+    draft = Draft(flow, execution, facts, event.at)
+    _APPLY[type(event)](draft, event)
+    settle(draft)
+    return draft.decision()
+
+
+def _execution_started(draft: Draft, event: ExecutionStarted) -> None:
+    if draft.state is State.CREATED:
+        draft.move_execution(State.RUNNING)
+        draft.unsettle(ROOT)
+
+
+def _evaluated(draft: Draft, event: Evaluated) -> None:
+    if event.task_run_id is None:
+        go_on_ending(draft, event)
+        return
+    run = draft.task_runs.get(event.task_run_id)
+    if run is not None and run.state is State.CREATED and draft.state is State.RUNNING:
+        start(draft, run, event)
+
+
+_APPLY: dict[type[Event], Callable[[Draft, Any], None]] = {
+    ExecutionStarted: _execution_started,
+    AttemptStarted: attempt_started,
+    AttemptFinished: attempt_finished,
+    Evaluated: _evaluated,
+    TimerFired: timer_fired,
+    KillRequested: kill_requested,
+    EngineStarted: engine_started,
+}

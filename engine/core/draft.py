@@ -1,0 +1,188 @@
+"""The execution while it is being decided: a working copy that keeps the ledger right and collects what changed.
+
+Only this class moves a task run or the execution to another state, so the table of legal changes and the ledger
+hold by construction. A draft lives for one decision.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rpds import HashTrieMap
+
+from engine.core.facts import Facts
+from engine.core.ledger import EMPTY, Ledger, ScopeKey, Tally, TallyKey, indexed, path_of, rebuild, scope_key
+from engine.errors import InvariantBroken
+from engine.model.commands import Command, WriteLog
+from engine.model.evolve import evolve
+from engine.model.execution import Execution, StateChange, TaskRun
+from engine.model.flow import Flow, Task
+from engine.model.state import TERMINAL, State, allows
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What an event means: the execution after it, the task runs that moved, and what must be done outside.
+
+    `task_runs` holds the newest value of each task run that changed, `created` the ids of those that are new.
+    """
+
+    execution: Execution
+    commands: tuple[Command, ...] = ()
+    task_runs: tuple[TaskRun, ...] = ()
+    created: frozenset[str] = frozenset()
+
+
+class Draft:
+    def __init__(self, flow: Flow, execution: Execution, facts: Facts, at: datetime) -> None:
+        self.flow = flow
+        self.tree = flow.tree
+        self.facts = facts
+        self.at = at
+        self.base = execution
+        self.execution = execution  #: all but task_runs, which are newest in `task_runs`
+        self.task_runs: HashTrieMap[str, TaskRun] = execution.task_runs
+        ledger: Ledger = execution.tallies or rebuild(flow, execution)
+        self._tallies: HashTrieMap[TallyKey, Tally] = ledger.tallies
+        self._index: HashTrieMap[tuple[str, ...], str] = ledger.index
+        self._next_seq = ledger.next_seq
+        self._changed: dict[str, TaskRun] = {}
+        self._created: set[str] = set()
+        self._commands: list[Command] = []
+        self._unsettled: deque[ScopeKey] = deque()
+
+    # -- reading
+
+    @property
+    def state(self) -> State:
+        return self.execution.state
+
+    def run(self, run_id: str) -> TaskRun:
+        return self.task_runs[run_id]
+
+    def task(self, run: TaskRun) -> Task:
+        return self.tree.places[run.task_id].task
+
+    def tally(self, key: ScopeKey, *, errors: bool = False) -> Tally:
+        return self._tallies.get(TallyKey(key.run_id, key.lane, errors), EMPTY)
+
+    def sibling(self, parent: TaskRun | None, task_id: str) -> TaskRun | None:
+        """The task run of a task that stands in `parent` (not in one of its lanes)."""
+        values = path_of(self.task_runs, parent)[1:] if parent is not None else ()
+        run_id = self._index.get((task_id, *values))
+        return self.task_runs[run_id] if run_id is not None else None
+
+    def snapshot(self) -> Execution:
+        """The execution as it stands now, for rendering."""
+        ledger = Ledger(self._tallies, self._index, self._next_seq)
+        return evolve(self.execution, task_runs=self.task_runs, tallies=ledger)
+
+    # -- moving
+
+    def create(self, task: Task, parent_id: str | None, value: str | None, iteration: int | None) -> TaskRun:
+        """A new task run, CREATED."""
+        run = TaskRun(
+            id=f"{self.execution.id}-{self._next_seq}",
+            execution_id=self.execution.id,
+            task_id=task.id,
+            seq=self._next_seq,
+            state=State.CREATED,
+            history=(StateChange(State.CREATED, self.at),),
+            parent_id=parent_id,
+            value=value,
+            iteration=iteration,
+        )
+        self._next_seq += 1
+        self._created.add(run.id)
+        self._put(None, run)
+        self._index = indexed(self._index, path_of(self.task_runs, run), run.id)
+        return run
+
+    def move(self, run: TaskRun, state: State, **changes: Any) -> TaskRun:
+        """A task run in another state. The same state again keeps the history and applies the changes."""
+        if state is run.state:
+            return self._put(run, evolve(run, **changes)) if changes else run
+        if not allows(run.state, state):
+            raise InvariantBroken(
+                f"task run {run.id} ({run.task_id}) cannot go from {run.state} to {state}; its story: "
+                + ", ".join(f"{entry.state}@{entry.at.isoformat()}" for entry in run.history)
+            )
+        return self._put(run, evolve(run, state=state, history=(*run.history, StateChange(state, self.at)), **changes))
+
+    def move_execution(self, state: State, **changes: Any) -> None:
+        """The execution in another state."""
+        execution = self.execution
+        if state is not execution.state:
+            if not allows(execution.state, state):
+                raise InvariantBroken(f"execution {execution.id} cannot go from {execution.state} to {state}")
+            changes |= {"state": state, "history": (*execution.history, StateChange(state, self.at))}
+        self.execution = evolve(execution, **changes)
+
+    def _put(self, before: TaskRun | None, run: TaskRun) -> TaskRun:
+        self.task_runs = self.task_runs.insert(run.id, run)
+        self._changed[run.id] = run
+        ended = run.state in TERMINAL
+        # Between two live states nothing is counted and no container has anything to decide.
+        if before is None or ended or before.state in TERMINAL:
+            place = self.tree.places[run.task_id]
+            key = scope_key(place, run)
+            self._count(TallyKey(key.run_id, key.lane, place.in_errors), before.state if before else None, run.state)
+            if ended:
+                self.unsettle(key)
+        return run
+
+    def _count(self, key: TallyKey, before: State | None, after: State) -> None:
+        self._tallies = self._tallies.insert(key, self._tallies.get(key, EMPTY).with_change(before, after))
+
+    def open_lane(self, loop: TaskRun) -> None:
+        """Count a new lane of a loop."""
+        self._count(TallyKey(loop.id, None, False), None, State.RUNNING)
+
+    def close_lane(self, key: ScopeKey, state: State) -> None:
+        """Count the end of a lane, once."""
+        lane = TallyKey(key.run_id, key.lane, False)
+        self._tallies = self._tallies.insert(lane, self._tallies[lane]._replace(closed=True))
+        self._count(TallyKey(key.run_id, None, False), State.RUNNING, state)
+        self.unsettle(ScopeKey(key.run_id))
+
+    # -- what is left to look at
+
+    def unsettle(self, key: ScopeKey) -> None:
+        """Something moved in this scope: its container must be asked again."""
+        if not self._unsettled or self._unsettled[-1] != key:
+            self._unsettled.append(key)
+
+    def unsettle_children(self, run: TaskRun) -> None:
+        """A container began, or must be looked at anew: its own scope, and every lane of a loop that is still open."""
+        self.unsettle(ScopeKey(run.id))
+        for lane in range(self.tally(ScopeKey(run.id)).created if run.items is not None else 0):
+            key = ScopeKey(run.id, lane)
+            if not self.tally(key).closed:
+                self.unsettle(key)
+
+    def unsettled(self) -> Iterator[ScopeKey]:
+        """Scopes to look at, until there are none."""
+        while self._unsettled:
+            yield self._unsettled.popleft()
+
+    # -- telling the outside
+
+    def command(self, command: Command) -> None:
+        self._commands.append(command)
+
+    def log(self, level: str, message: str, run: TaskRun | None = None) -> None:
+        self._commands.append(WriteLog(level, message, run.id if run else None))
+
+    def decision(self) -> Decision:
+        """What has become of it. Nothing moved: the very same execution."""
+        moved = bool(self._changed) or self.execution is not self.base
+        return Decision(
+            self.snapshot() if moved else self.base,
+            tuple(self._commands),
+            tuple(self._changed.values()),
+            frozenset(self._created),
+        )

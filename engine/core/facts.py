@@ -1,0 +1,17 @@
+"""What the core may know about the world: settled once, before the first decision, and never asked for again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Constants of the installation that expressions can see."""
+
+    envs: Mapping[str, str] = field(default_factory=dict)  #: `envs.x`: KESTRA_X and ENV_X of the environment
+    globals: Mapping[str, Any] = field(default_factory=dict)  #: `variables.globals` of the settings
+    #: A task run whose engines died this often under it is not tried again.
+    deaths_allowed: int = 3

@@ -1,0 +1,18 @@
+"""What a container fixes when it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """`outputs` are the container's own outputs, `items` the values of a loop."""
+
+    outputs: Mapping[str, Any] | None = None
+    items: tuple[str, ...] | None = None
+
+
+NOTHING = Opening()

@@ -1,0 +1,55 @@
+"""Evaluating the expressions that steer an execution: `runIf`, a condition, a switch's value, a loop's values,
+a flow's outputs. What each means is the same whether it is evaluated in a decision or by a worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from engine.expressions import Functions, evaluate, is_pure, is_template, render
+from engine.model.flow import FlowOutput
+
+#: The name under which a flow's outputs are evaluated; all other names are properties of a task.
+OUTPUTS = "outputs"
+
+
+def needs_outside(template: Any) -> bool:
+    """Whether evaluating this calls out, so that a worker must do it."""
+    if isinstance(template, str):
+        return is_template(template) and not is_pure(template)
+    if isinstance(template, Mapping):
+        return any(needs_outside(part) for pair in template.items() for part in pair)
+    if isinstance(template, (list, tuple)):
+        return any(needs_outside(part) for part in template)
+    if isinstance(template, FlowOutput):
+        return needs_outside(template.value)
+    return False
+
+
+def answer(name: str, template: Any, context: Mapping[str, Any], functions: Functions) -> Any:
+    """The value of a steering property. Raises ExpressionError.
+
+    `values` and flow outputs keep their types; everything else is judged as text.
+    """
+    if name == OUTPUTS:
+        return {output.id: deep(output.value, context, functions) for output in template}
+    if name == "values":
+        return deep(template, context, functions)
+    if isinstance(template, bool):
+        return "true" if template else "false"
+    return render(str(template), context, functions)
+
+
+def deep(template: Any, context: Mapping[str, Any], functions: Functions) -> Any:
+    """A value with every text in it evaluated, map keys too."""
+    if isinstance(template, str):
+        return evaluate(template, context, functions)
+    if isinstance(template, Mapping):
+        return {
+            render(key, context, functions) if isinstance(key, str) else key: deep(part, context, functions)
+            for key, part in template.items()
+        }
+    if isinstance(template, Sequence):
+        return [deep(part, context, functions) for part in template]
+    return template

@@ -1,0 +1,52 @@
+"""Which retry policy applies to a task run, and when its next attempt is due.
+
+Nearest wins: the task's own, then the containers' from the inside out, then the flow's. `maxAttempt` counts all
+attempts, the first included. Exponential waits are interval * factor^(attempts - 1), capped at `maxInterval`.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+
+from engine.core.draft import Draft
+from engine.model.duration import parse_duration
+from engine.model.execution import Attempt, TaskRun
+from engine.model.flow import Retry
+
+
+def retry_of(draft: Draft, run: TaskRun) -> Retry | None:
+    """The policy for a task run; None when nobody declared one."""
+    place = draft.tree.places[run.task_id]
+    while place.task.retry is None and place.parent is not None:
+        place = draft.tree.places[place.parent.id]
+    return place.task.retry or draft.flow.retry
+
+
+def retry_delay(policy: Retry, seed: str, attempts: tuple[Attempt, ...], at: datetime) -> float | None:
+    """Seconds until the next attempt; None when the policy is exhausted. `at` is the end of the last attempt."""
+    most = policy.max_attempt or policy.max_attempts
+    if most is not None and len(attempts) >= most:
+        return None
+    seconds = _seconds(policy, seed, len(attempts))
+    if policy.max_duration is not None:
+        last = attempts[0].started_at + parse_duration(policy.max_duration)
+        if at + timedelta(seconds=seconds) > last:
+            return None
+    return seconds
+
+
+def _seconds(policy: Retry, seed: str, made: int) -> float:
+    if policy.type == "random":
+        low, high = _length(policy.min_interval), _length(policy.max_interval)
+        # Seeded by what is being retried, so that a decision can be taken again and be the same.
+        return random.Random(f"{seed}/{made}").uniform(low, max(low, high))  # noqa: S311
+    interval = _length(policy.interval)
+    if policy.type == "constant":
+        return interval
+    seconds = interval * (policy.delay_factor or 2.0) ** (made - 1)
+    return min(seconds, _length(policy.max_interval)) if policy.max_interval is not None else seconds
+
+
+def _length(text: str | None) -> float:
+    return parse_duration(text).total_seconds() if text is not None else 0.0
