@@ -6,9 +6,21 @@ A Protocol: the runtime fulfils it for real runs, `engine.sdk.testing` for tests
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
+
+LogLevel = Literal["ERROR", "WARN", "INFO", "DEBUG", "TRACE"]
+
+#: What the levels of a flow are called in Python's logging.
+LOG_LEVELS: Mapping[LogLevel, int] = {
+    "ERROR": logging.ERROR,
+    "WARN": logging.WARNING,
+    "INFO": logging.INFO,
+    "DEBUG": logging.DEBUG,
+    "TRACE": 5,
+}
 
 
 class RunContext(Protocol):
@@ -70,3 +82,10 @@ class RunContext(Protocol):
 
     def mask(self, secret: str) -> None:
         """Never show this text in anything that the attempt writes."""
+
+
+def truthy(rendered: str) -> bool:
+    """Whether a rendered condition holds: anything but an empty text, `false`, `0` and `-0`."""
+    from engine.expressions import truthy as judge  # lazy: most plugins have no conditions
+
+    return judge(rendered)

@@ -1,12 +1,14 @@
 """The two things a plugin author writes: a task and its output.
 
-    class Greet(Task, type="acme.Greet"):
+    from engine import sdk
+
+    class Greet(sdk.Task, type="acme.Greet"):
         name: str
 
-        class Output(Output):
+        class Output(sdk.Output):
             greeting: str
 
-        def run(self, ctx: RunContext) -> Output:
+        def run(self, ctx: sdk.RunContext) -> Output:
             return self.Output(greeting=f"Hello {self.name}")
 
 Fields are the task's YAML properties (snake_case here, camelCase there). When `run` is called every expression
@@ -16,7 +18,7 @@ has been rendered and every value has its declared type.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -40,24 +42,49 @@ class SecretMark:
 Secret = Annotated[str, SecretMark()]
 
 
+class Example(NamedTuple):
+    """A flow that shows a task at work. It is printed on the task's page, and has to be valid."""
+
+    title: str
+    yaml: str
+
+
 class Output(BaseModel):
     """What a task gives to the tasks after it. Field names are the keys that expressions use."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Task(BaseModel):
-    """Base class of all task types. See the module's head for the shape."""
+class Definition(BaseModel):
+    """Base of what stands inside a task's properties: a message, a header, a filter."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True,
-                              validate_by_alias=True, defer_build=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        defer_build=True,
+    )
+
+
+class Task(Definition):
+    """Base class of all task types. See the module's head for the shape."""
 
     TYPE: ClassVar[str] = ""
     ALIASES: ClassVar[tuple[str, ...]] = ()
     EFFECT: ClassVar[Effect] = "effect"
+    EXAMPLES: ClassVar[tuple[Example, ...]] = ()
+    DEPRECATED: ClassVar[str] = ""  #: the type to use instead
 
-    def __init_subclass__(cls, *, type: str = "", aliases: tuple[str, ...] = (), effect: Effect = "effect",  # noqa: A002
-                          **options: Any) -> None:
+    def __init_subclass__(
+        cls,
+        *,
+        type: str = "",  # noqa: A002  the word in YAML
+        aliases: tuple[str, ...] = (),
+        effect: Effect = "effect",
+        **options: Any,
+    ) -> None:
         super().__init_subclass__(**options)
         if type:
             cls.TYPE, cls.ALIASES, cls.EFFECT = type, aliases, effect

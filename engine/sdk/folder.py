@@ -1,0 +1,76 @@
+"""Loads the plugins in a project's own folder by their location.
+
+They live in a private package named after the folder's path, so that a file there is never mistaken for another
+module of the same name, nor the other way round; among themselves they import each other with a leading dot.
+Always true: a file that fails is reported, and the others are loaded all the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import sys
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from engine.sdk.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A task class in a file, or the reason why the file has none to give."""
+
+    path: Path
+    task_class: type[Task] | None = None
+    error: str | None = None
+
+
+def load_folder(folder: Path) -> Iterator[Found]:
+    """Import every module and package of a folder, afresh, and yield what they define.
+
+    Names that begin with `_` or `.` are left to be imported by others; tests (`test_*`, `conftest`) are left alone.
+    """
+    package = _private_package(folder)
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        is_module = path.suffix == ".py" if path.is_file() else (path / "__init__.py").is_file()
+        if is_module and not path.name.startswith(("_", ".", "test_")) and path.stem != "conftest":
+            yield from _load(f"{package}.{path.stem}", path)
+
+
+def _private_package(folder: Path) -> str:
+    where = folder.resolve()
+    name = "penstock_project_plugins_" + hashlib.sha256(str(where).encode()).hexdigest()[:12]
+    for known in [known for known in sys.modules if known == name or known.startswith(f"{name}.")]:
+        del sys.modules[known]
+    importlib.invalidate_caches()
+    package = ModuleType(name, f"The plugins of {where}")
+    package.__path__ = [str(where)]
+    sys.modules[name] = package
+    return name
+
+
+def _load(module_name: str, path: Path) -> Iterator[Found]:
+    try:
+        module = importlib.import_module(module_name)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  somebody else's code may raise anything
+        yield Found(path, error=_story(error, path))
+        return
+    for value in list(vars(module).values()):
+        if (
+            isinstance(value, type)
+            and issubclass(value, Task)
+            and vars(value).get("TYPE")  # its own, not an ancestor's
+            and f"{value.__module__}.".startswith(f"{module_name}.")  # defined here, not imported from elsewhere
+        ):
+            yield Found(path, value)
+
+
+def _story(error: BaseException, path: Path) -> str:
+    """What went wrong and in which line of the plugin."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(path)]
+    line = error.lineno if isinstance(error, SyntaxError) else frames[-1].lineno if frames else None
+    where = path.name if line is None else f"{path.name}, line {line}"
+    return f"{where}: {type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
