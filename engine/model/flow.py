@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 from pydantic.alias_generators import to_camel
 
 from engine.model.inputs import Input
@@ -36,6 +36,20 @@ class Definition(BaseModel):
         coerce_numbers_to_str=True,  # `description: 5` is as good as "5"
         defer_build=True,  # a schema is compiled when first used: a start pays only for what its flow contains
     )
+
+
+def _as_labels(labels: Any) -> Any:
+    """Labels are a map, or a list of {key, value}; their values are text, however they are written."""
+    if isinstance(labels, (list, tuple)):
+        if not all(isinstance(entry, Mapping) and set(entry) == {"key", "value"} for entry in labels):
+            raise ValueError("labels are a map, or a list of entries with `key` and `value`")
+        labels = {entry["key"]: entry["value"] for entry in labels}
+    if not isinstance(labels, Mapping):
+        return labels
+    return {key: str(value).lower() if isinstance(value, bool) else value for key, value in labels.items()}
+
+
+Labels = Annotated[Mapping[str, str], BeforeValidator(_as_labels)]
 
 
 class Retry(Definition):
@@ -219,7 +233,7 @@ class Flow(Definition):
     revision: int = Field(default=1, ge=1)
     description: str | None = None
     disabled: bool = False
-    labels: Mapping[str, str] = Field(default_factory=dict)
+    labels: Labels = Field(default_factory=dict)
     inputs: tuple[Input, ...] = ()
     variables: Mapping[str, Any] = Field(default_factory=dict)
     tasks: tuple[Task, ...] = Field(min_length=1)

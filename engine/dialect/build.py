@@ -1,0 +1,262 @@
+"""Data -> nouns: the tree of tasks, each validated by itself, so that one mistake hides no other.
+
+Which properties of a noun hold tasks (or inputs) is read from its annotations: a new container needs no line here.
+What a runnable task's own properties must look like is its plugin's to say; they are checked and then kept as written.
+"""
+
+from __future__ import annotations
+
+import types as python_types
+from collections.abc import Hashable, Mapping
+from functools import cache
+from typing import Any, TypeVar, Union, cast, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from engine.dialect import unsupported
+from engine.dialect.document import Document, Path
+from engine.dialect.suggest import did_you_mean, nearest, nearest_type
+from engine.dialect.types import TypeIndex
+from engine.dialect.violations import Violation, described, known_properties, violations
+from engine.errors import PluginBroken
+from engine.model.diagnostic import Diagnostic, Severity
+from engine.model.flow import CONTAINERS, Container, Definition, Flow, RunnableTask, Task
+from engine.model.inputs import INPUT_TYPES, Input
+
+MAX_CONTAINERS = 32
+
+_CONTAINERS = {name: container for container in CONTAINERS for name in container.TYPES}
+_COMMON = frozenset(known_properties(Task))
+#: Stands where a broken task was, so that the rest of the tree keeps its shape and can be checked.
+_BROKEN = RunnableTask(id="broken", type="broken")
+_BROKEN_INPUT = Input(id="broken", type="broken")
+
+D = TypeVar("D", bound=BaseModel)
+
+
+class Builder:
+    """Builds the nouns of one document and gathers what is wrong with it."""
+
+    def __init__(self, document: Document, types: TypeIndex) -> None:
+        self._document = document
+        self._types = types
+        self._depth = 0
+        self.findings: list[Diagnostic] = []
+        self.tasks: list[tuple[Path, Task]] = []  #: every task that is valid by itself, in the order of the file
+
+    def flow(self, data: Mapping[str, Any]) -> Flow | None:
+        """The flow that `data` describes; None when it is not a flow."""
+        data = {key: value for key, value in data.items() if key not in unsupported.SERVER_PROPERTIES}
+        data = self._without_unsupported(data, unsupported.FLOW_PROPERTIES, ())
+        return self.define(Flow, data, (), "the flow")
+
+    def add(
+        self,
+        code: str,
+        message: str,
+        path: Path,
+        *,
+        key: bool = False,
+        hint: str | None = None,
+        severity: Severity = Severity.ERROR,
+    ) -> None:
+        """Note a finding at the value (or the key) at `path`."""
+        if not self._document.is_written(path) and path:
+            message += " (the value comes from plugin defaults)"
+        span = self._document.span(path, key=key)
+        self.findings.append(self._document.source.diagnostic(code, message, span, hint=hint, severity=severity))
+
+    def define(self, model: type[D], data: Mapping[str, Any], path: Path, owner: str) -> D | None:
+        """A noun from its map. A property without a value counts as absent."""
+        given = {key: value for key, value in data.items() if value is not None}
+        inner = _inner_fields(model)
+        built = {
+            key: self._fill(inner[key], value, (*path, key)) if key in inner else value for key, value in given.items()
+        }
+        try:
+            return model.model_validate(built, by_alias=True, by_name=False)
+        except ValidationError as error:
+            for violation in violations(error, given, model, owner):
+                self._note(violation, path, data)
+            return None
+
+    def _note(self, violation: Violation, path: Path, data: Mapping[str, Any]) -> None:
+        self.add(violation.code, violation.message, (*path, *violation.path), key=violation.at_key, hint=violation.hint)
+
+    def _fill(self, annotation: Any, value: Any, path: Path) -> Any:
+        """The value with every map that describes a task or an input replaced by that noun."""
+        if annotation is Task:
+            return self._task(value, path)
+        if annotation is Input:
+            return self._input(value, path)
+        origin, arguments = get_origin(annotation), get_args(annotation)
+        if origin in (Union, python_types.UnionType):
+            return self._fill(next(filter(_holds_nouns, arguments)), value, path)
+        if origin is tuple and isinstance(value, list):
+            return tuple(self._fill(arguments[0], item, (*path, index)) for index, item in enumerate(value))
+        if not isinstance(value, Mapping):
+            return value
+        if isinstance(annotation, type) and issubclass(annotation, Definition):
+            inner = _inner_fields(annotation)
+            return {
+                key: self._fill(inner[key], item, (*path, key)) if key in inner else item for key, item in value.items()
+            }
+        if origin is not tuple:
+            return {key: self._fill(arguments[1], item, (*path, key)) for key, item in value.items()}
+        return value
+
+    def _task(self, value: Any, path: Path) -> Task:
+        if not isinstance(value, Mapping):
+            self.add("wrong-type", f"a task must be a map with an id and a type, but is {described(value)}", path)
+            return _BROKEN
+        type_ = value.get("type")
+        if not isinstance(type_, str):
+            self._untyped(value, path, "a task")
+            return _BROKEN
+        canonical = self._types.canonical(type_)
+        container = _CONTAINERS.get(type_)
+        if container is None and canonical is None:
+            self._unknown_type(type_, (*path, "type"))
+            return _BROKEN
+        data = self._without_unsupported(value, unsupported.TASK_PROPERTIES, path, container)
+        data = self._spelled_as_here(data, path)
+        self.tasks.append((path, _BROKEN))
+        slot = len(self.tasks) - 1
+        task = self._container(container, data, path) if container else self._runnable(data, canonical or type_, path)
+        self.tasks[slot] = (path, task or _BROKEN)
+        return task or _BROKEN
+
+    def _container(self, model: type[Container], data: Mapping[str, Any], path: Path) -> Container | None:
+        if self._depth >= MAX_CONTAINERS:
+            self.add("too-deep", f"containers may be nested {MAX_CONTAINERS} deep, and this one is deeper", path)
+            return None
+        self._depth += 1
+        try:
+            return self.define(model, {**data, "type": model.TYPES[0]}, path, model.TYPES[0])
+        finally:
+            self._depth -= 1
+
+    def _runnable(self, data: Mapping[str, Any], canonical: str, path: Path) -> RunnableTask | None:
+        common = {key: value for key, value in data.items() if key in _COMMON}
+        own = {key: value for key, value in data.items() if key not in _COMMON and value is not None}
+        known = len(self.findings)
+        self._check_properties(canonical, own, data, path)
+        # Validated as a plain Task: its messages then speak of what the YAML has, not of `properties`.
+        task = self.define(Task, {**common, "type": canonical}, path, canonical)
+        if task is None or len(self.findings) > known:
+            return None
+        return RunnableTask.model_construct(**dict(task), properties=own)
+
+    def _check_properties(self, canonical: str, own: Mapping[str, Any], data: Mapping[str, Any], path: Path) -> None:
+        try:
+            model = self._types.properties(canonical)
+        except PluginBroken as error:
+            self.add("plugin-broken", error.message, (*path, "type"), hint=error.hint)
+            return
+        try:
+            model.model_validate(own, by_alias=True, by_name=False)
+        except ValidationError as error:
+            for violation in violations(error, own, model, canonical):
+                if not _decided_at_run_time(violation):
+                    self._note_property(violation, model, data, path)
+
+    def _note_property(self, violation: Violation, model: Any, data: Mapping[str, Any], path: Path) -> None:
+        if violation.code == "unknown-property" and len(violation.path) == 1:
+            hint = did_you_mean(nearest(str(violation.path[0]), _COMMON | known_properties(model))) or violation.hint
+            violation = Violation(violation.code, violation.message, violation.path, hint)
+        self._note(violation, path, data)
+
+    def _input(self, value: Any, path: Path) -> Input:
+        if not isinstance(value, Mapping):
+            self.add("wrong-type", f"an input must be a map with an id and a type, but is {described(value)}", path)
+            return _BROKEN_INPUT
+        type_ = value.get("type")
+        if not isinstance(type_, str):
+            self._untyped(value, path, "an input")
+            return _BROKEN_INPUT
+        if type_ in unsupported.INPUT_TYPES:
+            self.add("not-supported", f"inputs of type {type_}: {unsupported.INPUT_TYPES[type_]}", (*path, "type"))
+            return _BROKEN_INPUT
+        model = INPUT_TYPES.get(type_)
+        if model is None:
+            hint = did_you_mean(nearest(type_, INPUT_TYPES)) or f"it is one of {', '.join(INPUT_TYPES)}"
+            self.add("unknown-type", f'there is no input type "{type_}"', (*path, "type"), hint=hint)
+            return _BROKEN_INPUT
+        data = {"id" if key == "name" and "id" not in value else key: item for key, item in value.items()}
+        return self.define(model, data, path, f"an input of type {type_}") or _BROKEN_INPUT
+
+    def _untyped(self, value: Mapping[str, Any], path: Path, subject: str) -> None:
+        if value.get("type") is not None:
+            self.add("wrong-type", f'"type" must be text, but is {described(value["type"])}', (*path, "type"))
+            return
+        for name in ("id", "type"):
+            if value.get(name) is None:
+                self.add("missing-property", f'{subject} needs the property "{name}"', path)
+
+    def _unknown_type(self, type_: str, path: Path) -> None:
+        if type_ in unsupported.TYPES:
+            self.add("not-supported", f"{type_}: {unsupported.TYPES[type_]}", path)
+            return
+        hint = did_you_mean(nearest_type(type_, self._types.names()))
+        self.add(
+            "unknown-type",
+            f'there is no task type "{type_}"',
+            path,
+            hint=hint or "`penstock plugins list` shows all types",
+        )
+
+    def _without_unsupported(
+        self, data: Mapping[str, Any], table: Mapping[str, str], path: Path, model: type[Definition] | None = None
+    ) -> dict[str, Any]:
+        """The data without the properties of the table that `model` does not have."""
+        known = known_properties(model) - _COMMON if model else frozenset()
+        kept = {}
+        for key, value in data.items():
+            if key not in table or key in known:
+                kept[key] = value
+            elif not unsupported.is_neutral(value):
+                self.add("not-supported", f'"{key}": {table[key]}', (*path, key), key=True)
+        return kept
+
+    def _spelled_as_here(self, data: dict[str, Any], path: Path) -> dict[str, Any]:
+        if "when" not in data:
+            return data
+        if "runIf" in data:
+            self.add("conflict", '"when" and "runIf" mean the same; keep one of them', (*path, "when"), key=True)
+        return {"runIf" if key == "when" else key: value for key, value in data.items()}
+
+
+def _decided_at_run_time(violation: Violation) -> bool:
+    """Whether the value is not known before its expressions are rendered, or is turned into text then."""
+    if violation.code in ("missing-property", "unknown-property"):
+        return False
+    scalar_as_text = violation.code == "wrong-type" and isinstance(violation.value, (bool, int, float))
+    return has_template(violation.value) or (scalar_as_text and " must be text" in violation.message)
+
+
+def has_template(value: Any) -> bool:
+    """Whether a value is, or contains, text with an expression."""
+    if isinstance(value, str):
+        return "{{" in value or "{%" in value
+    if isinstance(value, Mapping):
+        return any(has_template(item) for item in value.values())
+    return isinstance(value, (list, tuple)) and any(has_template(item) for item in value)
+
+
+@cache
+def _inner_fields(model: type[Definition]) -> dict[str, Any]:
+    """The properties of a noun that hold tasks or inputs: name in YAML -> annotation."""
+    return {
+        field.alias or name: field.annotation
+        for name, field in model.model_fields.items()
+        if _holds_nouns(cast("Hashable", field.annotation))
+    }
+
+
+@cache
+def _holds_nouns(annotation: Hashable) -> bool:
+    if annotation in (Task, Input):
+        return True
+    if isinstance(annotation, type) and get_origin(annotation) is None:
+        return issubclass(annotation, Definition) and bool(_inner_fields(annotation))
+    return any(_holds_nouns(argument) for argument in get_args(annotation))

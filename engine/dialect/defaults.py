@@ -1,0 +1,59 @@
+"""Plugin defaults: values that a flow, or the whole instance, gives to every map of a type.
+
+They apply to data, before anything is validated, wherever a map has a text `type`. An earlier entry wins over a later
+one and the flow's own over the instance's; what a task says itself wins, unless the entry is forced. Maps are merged
+in depth, lists are concatenated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from engine.dialect.types import TypeIndex
+from engine.model.flow import PluginDefault
+
+#: Where the entries themselves are written; they have a `type` too.
+OWN_KEYS = ("pluginDefaults", "taskDefaults")
+
+
+def with_defaults(data: Mapping[str, Any], defaults: Sequence[PluginDefault], types: TypeIndex) -> dict[str, Any]:
+    """The flow's data with all defaults filled in. The data given is not changed."""
+    if not defaults:
+        return dict(data)
+    return {key: value if key in OWN_KEYS else _filled(value, defaults, types) for key, value in data.items()}
+
+
+def _filled(value: Any, defaults: Sequence[PluginDefault], types: TypeIndex) -> Any:
+    if isinstance(value, list):
+        return [_filled(item, defaults, types) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    merged: Any = {key: _filled(item, defaults, types) for key, item in value.items()}
+    type_ = value.get("type")
+    if not isinstance(type_, str):
+        return merged
+    matching = [default for default in defaults if _matches(default.type, type_, types)]
+    for default in matching:
+        if not default.forced:
+            merged = _merge(default.values, merged)
+    for default in reversed(matching):
+        if default.forced:
+            merged = _merge(merged, default.values)
+    return merged
+
+
+def _matches(pattern: str, type_: str, types: TypeIndex) -> bool:
+    canonical = types.canonical(type_)
+    return type_.startswith(pattern) or (
+        canonical is not None and (canonical.startswith(pattern) or canonical == types.canonical(pattern))
+    )
+
+
+def _merge(under: Any, over: Any) -> Any:
+    """`over` wins; maps are merged, lists become one list, `under`'s entries first."""
+    if isinstance(under, Mapping) and isinstance(over, Mapping):
+        return {**under, **{key: _merge(under[key], value) if key in under else value for key, value in over.items()}}
+    if isinstance(under, list) and isinstance(over, list):
+        return [*under, *over]
+    return over

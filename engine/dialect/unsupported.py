@@ -1,0 +1,64 @@
+"""What the language has and this version does not run. Nothing of it is ever silently ignored.
+
+Each table maps a word to the reason that the message gives. An entry goes away when the engine learns it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_LATER = "this version does not run it yet"
+_ENTERPRISE = "it belongs to Kestra's commercial edition"
+
+FLOW_PROPERTIES: dict[str, str] = {
+    "concurrency": f"{_LATER}: executions of a flow are not limited",
+    "sla": f"{_LATER}; a task's `timeout` limits one attempt",
+    "listeners": f"{_LATER}; it is deprecated, use `errors`",
+    "finally": _LATER,
+    "afterExecution": _LATER,
+    "checks": _LATER,
+    "quotas": _LATER,
+    "policyRefs": _ENTERPRISE,
+    "workerSelector": _ENTERPRISE,
+    "workerGroup": _ENTERPRISE,
+}
+
+TASK_PROPERTIES: dict[str, str] = {
+    "finally": _LATER,
+    "taskCache": _LATER,
+    "logToFile": f"{_LATER}; logs are kept in the database",
+    "assets": _ENTERPRISE,
+    "policyRefs": _ENTERPRISE,
+    "pluginDefaultsRef": _LATER,
+    "version": _ENTERPRISE,
+    "workerGroup": _ENTERPRISE,
+    "workerSelector": _ENTERPRISE,
+}
+
+#: What a server writes into a flow that is exported from it. It says nothing about what the flow does.
+SERVER_PROPERTIES = ("deleted", "tenantId", "updated")
+
+INPUT_TYPES: dict[str, str] = {
+    "FILE": _LATER,
+    "SECRET": f"{_LATER}; use secret('NAME') in an expression",
+    "REUSABLE_INPUTS": _ENTERPRISE,
+}
+
+_FLOW_TASKS = (
+    "Pause LoopUntil WaitFor Loop Subflow Flow ForEachItem WorkingDirectory Worker AllowFailure EachSequential "
+    "EachParallel Template Approval"
+)
+#: Types that flows written elsewhere name. A catalog that knows one of them wins over this table.
+TYPES: dict[str, str] = {
+    f"{prefix}.{name}": _LATER
+    for prefix in ("io.kestra.plugin.core.flow", "io.kestra.core.tasks.flows")
+    for name in _FLOW_TASKS.split()
+}
+
+#: Values that say what the engine does anyway, so that writing them down changes nothing.
+_NEUTRAL: tuple[Any, ...] = (None, False, [], {})
+
+
+def is_neutral(value: Any) -> bool:
+    """Whether a property with this value is as good as not written."""
+    return any(value is neutral or (value == neutral and type(value) is type(neutral)) for neutral in _NEUTRAL)
