@@ -1,0 +1,35 @@
+"""Where state lives: SQLite or PostgreSQL behind the verbs of `engine.ports.Store`, and a twin in memory for tests.
+
+Importing this package costs next to nothing; SQLAlchemy is loaded when a database is opened.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.store.memory import MemoryStore
+from engine.store.owner import Owner, OwnerRecord, owner_of
+
+if TYPE_CHECKING:
+    from engine.store.sql import SqlStore
+
+__all__ = ["MemoryStore", "Owner", "OwnerRecord", "open_store", "owner_of"]
+
+
+def open_store(url: str, *, owner: bool = False) -> SqlStore:
+    """Open the database at a `sqlite:///path` or `postgresql://...` URL, making or migrating it where needed.
+
+    With `owner` a SQLite file is owned from now on (StoreBusy if somebody else does). Without, it can be read at
+    any time, and is owned from the first write on. Raises StoreError for a database that cannot be used as it is.
+    """
+    from engine.store.opening import open_database
+    from engine.store.schema import ensure_schema
+    from engine.store.sql import SqlStore
+
+    database = open_database(url, owner=owner)
+    try:
+        ensure_schema(database)
+    except BaseException:
+        database.close()
+        raise
+    return SqlStore(database)

@@ -1,0 +1,96 @@
+"""What the verbs need of a database: a transaction to write in, a transaction to read in, and honest errors.
+
+Always true: a `writing` block is committed when it ends and rolled back when it raises, and no connection is left in
+a transaction; a `reading` block sees one moment of the database. No driver's exception leaves this package.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+
+from engine.errors import Fenced, StoreError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection, Dialect
+
+#: SQLite's own names for what went wrong, by their beginning, and what to do about it.
+_SQLITE_HINTS = {
+    "SQLITE_NOTADB": "The file is not a SQLite database. Move it away, or point --home elsewhere.",
+    "SQLITE_CORRUPT": "The file is damaged. Restore a backup; `penstock db check` says how much is damaged.",
+    "SQLITE_READONLY": "The file or its folder cannot be written. Give yourself the permission (chmod u+w).",
+    "SQLITE_CANTOPEN": "The file or its folder cannot be opened. Look at their permissions.",
+    "SQLITE_FULL": "The disk is full. Free some space; nothing that was acknowledged is lost.",
+    "SQLITE_BUSY": "Another process is writing to this database. Find it and end it, then try again.",
+    "SQLITE_LOCKED": "Another process is writing to this database. Find it and end it, then try again.",
+    "SQLITE_IOERR": "The disk reports an error. Look at the system's log before you trust this disk.",
+    "SQLITE_TOOBIG": "A value is larger than SQLite takes (1 GB). Write it to a file and store its URI.",
+}
+
+
+class Database(ABC):
+    """One database, opened. `name` is fit for messages: no password in it."""
+
+    TABLE_NAMES: ClassVar[str]  #: the query that lists the tables
+    OURS_ALONE: ClassVar[bool]  #: whether nobody else may keep tables here
+
+    name: str
+    dialect: Dialect
+
+    @abstractmethod
+    def writing(self) -> AbstractContextManager[Connection]:
+        """A transaction that writes."""
+
+    @abstractmethod
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A transaction that only reads, all of it at one moment."""
+
+    @abstractmethod
+    def migrating(self) -> AbstractContextManager[Connection]:
+        """A connection that is in no transaction yet, while nobody else changes the schema."""
+
+    @abstractmethod
+    def backup(self, suffix: str) -> Path | None:
+        """Copy the database to a new file and give its path; None where its administrator does that."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release everything. Safe to call twice."""
+
+
+@contextmanager
+def translated(name: str) -> Iterator[None]:
+    """Turn what a driver raises into an error that says whose fault it is and what to do next."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise Fenced(
+            f"the database {name} already holds, or no longer holds, what this write relies on: {error.orig}",
+            hint="Another engine wrote it. Read it again before going on.",
+        ) from error
+    except DBAPIError as error:
+        raise StoreError(f"the database {name} failed: {_reason(error)}", hint=_hint(error)) from error
+    except SQLAlchemyError as error:
+        raise StoreError(f"the database {name} failed: {error}") from error
+    except OverflowError as error:
+        raise StoreError(f"a number is too large for the database {name}: {error}") from error
+
+
+def _reason(error: DBAPIError) -> str:
+    return str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
+
+
+def _hint(error: DBAPIError) -> str | None:
+    code: str | None = getattr(error.orig, "sqlite_errorname", None)
+    if code is not None:
+        return next((hint for start, hint in _SQLITE_HINTS.items() if code.startswith(start)), None)
+    if "malformed" in str(error.orig):  # the driver gives no code when decoding fails
+        return _SQLITE_HINTS["SQLITE_CORRUPT"]
+    if error.connection_invalidated or "connect" in str(error.orig):
+        return "Is the database running, and does the URL name its host, port, user and password?"
+    return None

@@ -1,0 +1,48 @@
+"""Stored revisions of flows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, insert, select
+
+from engine.ports import FlowRecord
+from engine.store import codec
+from engine.store.codec import to_text
+from engine.store.tables import flows
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+
+def save(
+    connection: Connection, namespace: str, flow_id: str, source: str, *, at: datetime, disabled: bool
+) -> FlowRecord:
+    newest = one(connection, namespace, flow_id, None)
+    if newest is not None and newest.source == source:
+        return newest
+    revision = newest.revision + 1 if newest else 1
+    record = FlowRecord(
+        namespace=namespace, id=flow_id, revision=revision, source=source, created_at=at, disabled=disabled
+    )
+    connection.execute(insert(flows).values(codec.flow_row(record)))
+    return record
+
+
+def one(connection: Connection, namespace: str, flow_id: str, revision: int | None) -> FlowRecord | None:
+    query = select(flows).where(flows.c.namespace == to_text(namespace), flows.c.id == to_text(flow_id))
+    if revision is not None:
+        query = query.where(flows.c.revision == revision)
+    row = connection.execute(query.order_by(flows.c.revision.desc()).limit(1)).first()
+    return None if row is None else codec.read_flow(row)
+
+
+def newest_of_each(connection: Connection, namespace: str | None) -> list[FlowRecord]:
+    newest = select(flows.c.namespace, flows.c.id, func.max(flows.c.revision).label("revision"))
+    if namespace is not None:
+        newest = newest.where(flows.c.namespace == to_text(namespace))
+    each = newest.group_by(flows.c.namespace, flows.c.id).subquery()
+    same = (flows.c.namespace == each.c.namespace) & (flows.c.id == each.c.id) & (flows.c.revision == each.c.revision)
+    query = select(flows).join(each, same).order_by(flows.c.namespace, flows.c.id)
+    return [codec.read_flow(row) for row in connection.execute(query)]

@@ -1,0 +1,185 @@
+"""The store without a database: the same verbs, the same refusals, gone with the process. For simulation and tests.
+
+Always true: it keeps the codec's rows, not the caller's objects, so what is read back is what a database would give;
+a commit is checked as a whole before any of it is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from threading import RLock
+from typing import Any
+
+from engine.errors import Fenced
+from engine.model.execution import Execution, TaskRun
+from engine.model.state import TERMINAL
+from engine.ports import ExecutionChange, ExecutionFilter, ExecutionSummary, FlowRecord, LogLine, Metric
+from engine.store import codec
+from engine.store.codec import Row
+
+_EXECUTION_STATE = 6
+_STATE, _EPOCH = 7, 8  # places in the row of a task run
+_SUMMARY = (0, 1, 2, 3, 6, 7, 8, 11, 9)  # places in the row of an execution, as `codec.read_summary` takes them
+_TERMINAL = frozenset(state.value for state in TERMINAL)
+
+
+class MemoryStore:
+    """The `Store` in memory. Any thread may use it."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._flows: dict[tuple[str, str], list[FlowRecord]] = {}
+        self._executions: dict[str, Row] = {}
+        self._task_runs: dict[str, dict[str, Row]] = {}  # execution -> task run -> row
+        self._logs: dict[str, list[Row]] = {}
+        self._metrics: dict[str, list[Row]] = {}
+        self._meta: dict[str, str] = {}
+        self._last_log = 0
+
+    def save_flow(self, namespace: str, flow_id: str, source: str, *, at: datetime, disabled: bool) -> FlowRecord:
+        with self._lock:
+            revisions = self._flows.setdefault((namespace, flow_id), [])
+            if not revisions or revisions[-1].source != source:
+                record = FlowRecord(
+                    namespace=namespace,
+                    id=flow_id,
+                    revision=len(revisions) + 1,
+                    source=source,
+                    created_at=at,
+                    disabled=disabled,
+                )
+                revisions.append(codec.read_flow(codec.flow_row(record)))
+            return revisions[-1]
+
+    def flow(self, namespace: str, flow_id: str, revision: int | None = None) -> FlowRecord | None:
+        with self._lock:
+            revisions = self._flows.get((namespace, flow_id), [])
+            fitting = [each for each in revisions if revision in (None, each.revision)]
+            return fitting[-1] if fitting else None
+
+    def flows(self, namespace: str | None = None) -> list[FlowRecord]:
+        with self._lock:
+            return [self._flows[key][-1] for key in sorted(self._flows) if namespace in (None, key[0])]
+
+    def commit(self, changes: Sequence[ExecutionChange]) -> None:
+        executions: dict[str, Row] = {}
+        task_runs: dict[str, dict[str, Row]] = {}
+        logs = [codec.log_row(line) for change in changes for line in change.logs]
+        metrics = [codec.metric_row(metric) for change in changes for metric in change.metrics]
+        with self._lock:
+            for change in changes:
+                id_ = change.after.id
+                _check_execution(change, executions.get(id_, self._executions.get(id_)))
+                executions[id_] = codec.execution_row(change.after)
+                staged = task_runs.setdefault(id_, {})
+                for run_id, run in change.task_runs.items():
+                    stored = staged.get(run_id) or self._task_runs.get(id_, {}).get(run_id)
+                    _check_task_run(run, stored, new=run_id in change.new_task_runs)
+                    staged[run_id] = codec.task_run_row(run)
+            self._keep(executions, task_runs, logs, metrics)
+
+    def _keep(
+        self,
+        executions: Mapping[str, Row],
+        task_runs: Mapping[str, Mapping[str, Row]],
+        logs: Sequence[Row],
+        metrics: Sequence[Row],
+    ) -> None:
+        self._executions.update(executions)
+        for id_, runs in task_runs.items():
+            self._task_runs.setdefault(id_, {}).update(runs)
+        for row in logs:
+            self._last_log += 1
+            self._logs.setdefault(codec.from_text(row[0]), []).append((self._last_log, *row))
+        for row in metrics:
+            self._metrics.setdefault(codec.from_text(row[0]), []).append(row)
+
+    def execution(self, execution_id: str) -> Execution | None:
+        with self._lock:
+            row = self._executions.get(execution_id)
+            runs = list(self._task_runs.get(execution_id, {}).values())
+        return None if row is None else codec.read_execution(row, runs)
+
+    def executions(self, where: ExecutionFilter) -> tuple[list[ExecutionSummary], int]:
+        with self._lock:
+            rows = list(self._executions.values())
+        every = (codec.read_summary([row[place] for place in _SUMMARY]) for row in rows)
+        found = [summary for summary in every if _fits(summary, where)]
+        found.sort(key=lambda summary: (summary.started_at, summary.id), reverse=True)
+        return found[where.offset : where.offset + where.limit], len(found)
+
+    def unfinished(self) -> list[str]:
+        with self._lock:
+            rows = list(self._executions.values())
+        every = (codec.read_summary([row[place] for place in _SUMMARY]) for row in rows)
+        oldest_first = sorted(
+            (each for each in every if each.state not in TERMINAL), key=lambda e: (e.started_at, e.id)
+        )
+        return [summary.id for summary in oldest_first]
+
+    def logs(
+        self,
+        execution_id: str,
+        *,
+        after: int = 0,
+        limit: int = 1000,
+        task_id: str | None = None,
+        min_level: str | None = None,
+    ) -> list[LogLine]:
+        levels = codec.levels_from(min_level) if min_level is not None else codec.LEVELS
+        with self._lock:
+            lines = [codec.read_log(row) for row in self._logs.get(execution_id, []) if row[0] > after]
+        return [line for line in lines if task_id in (None, line.task_id) and line.level in levels][:limit]
+
+    def metrics(self, execution_id: str) -> list[Metric]:
+        with self._lock:
+            return [codec.read_metric(row) for row in self._metrics.get(execution_id, [])]
+
+    def meta(self, key: str) -> Any:
+        with self._lock:
+            text = self._meta.get(key)
+        return None if text is None else codec.from_json(text)
+
+    def set_meta(self, key: str, value: Any) -> None:
+        _key, text = codec.meta_row(key, value)
+        with self._lock:
+            if value is None:
+                self._meta.pop(key, None)
+            else:
+                self._meta[key] = text
+
+    def close(self) -> None:
+        """There is nothing to release."""
+
+
+def _check_execution(change: ExecutionChange, stored: Row | None) -> None:
+    if (change.before is None) != (stored is None):
+        raise Fenced(f"execution {change.after.id}: the store {'does not hold' if stored is None else 'holds'} it")
+    if stored is None or change.before is None or codec.own_fields(change.before) == codec.own_fields(change.after):
+        return
+    if stored[_EXECUTION_STATE] in _TERMINAL and not codec.reopens(change.after):
+        raise Fenced(f"execution {change.after.id} is {stored[_EXECUTION_STATE]} in the store")
+
+
+def _check_task_run(run: TaskRun, stored: Row | None, *, new: bool) -> None:
+    if new or stored is None:
+        if not new or stored is not None:
+            raise Fenced(f"task run {run.id}: the store {'does not hold' if stored is None else 'holds'} it")
+        return
+    state, epoch = stored[_STATE], stored[_EPOCH]
+    reopening = codec.reopens(run) and epoch < run.epoch
+    if epoch > run.epoch or (state in _TERMINAL and not reopening):
+        raise Fenced(f"task run {run.id} is {state} under epoch {epoch} in the store; this write has epoch {run.epoch}")
+
+
+def _fits(summary: ExecutionSummary, where: ExecutionFilter) -> bool:
+    names = (None, summary.namespace)
+    return (
+        (where.namespace in names or summary.namespace.startswith(f"{where.namespace}."))
+        and where.flow_id in (None, summary.flow_id)
+        and (not where.states or summary.state in where.states)
+        and (where.started_after is None or summary.started_at >= where.started_after)
+        and (where.started_before is None or summary.started_at < where.started_before)
+        and all(summary.labels.get(key) == value for key, value in where.labels.items())
+    )

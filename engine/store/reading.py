@@ -1,0 +1,81 @@
+"""What is asked of executions: whole ones, lists of them, their logs and metrics. A list never loads outputs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+
+from engine.model.execution import Execution
+from engine.model.state import TERMINAL, State
+from engine.ports import ExecutionFilter, ExecutionSummary, LogLine, Metric
+from engine.store import codec
+from engine.store.codec import to_micros, to_text
+from engine.store.tables import SUMMARY, execution_labels, executions, logs, metrics, task_runs
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+_UNFINISHED = sorted(state.value for state in State if state not in TERMINAL)
+
+
+def execution(connection: Connection, execution_id: str) -> Execution | None:
+    id_ = to_text(execution_id)
+    row = connection.execute(select(executions).where(executions.c.id == id_)).first()
+    if row is None:
+        return None
+    query = select(task_runs).where(task_runs.c.execution_id == id_).order_by(task_runs.c.seq)
+    return codec.read_execution(row, connection.execute(query))
+
+
+def page(connection: Connection, where: ExecutionFilter) -> tuple[list[ExecutionSummary], int]:
+    conditions = list(_conditions(where))
+    total = connection.execute(select(func.count()).select_from(executions).where(*conditions)).scalar_one()
+    newest_first = executions.c.started_at.desc(), executions.c.id.desc()
+    query = select(*SUMMARY).where(*conditions).order_by(*newest_first).limit(where.limit).offset(where.offset)
+    return [codec.read_summary(row) for row in connection.execute(query)], total
+
+
+def unfinished(connection: Connection) -> list[str]:
+    oldest_first = executions.c.started_at, executions.c.id
+    query = select(executions.c.id).where(executions.c.state.in_(_UNFINISHED)).order_by(*oldest_first)
+    return [codec.from_text(id_) for id_ in connection.execute(query).scalars()]
+
+
+def log_lines(
+    connection: Connection, execution_id: str, *, after: int, limit: int, task_id: str | None, min_level: str | None
+) -> list[LogLine]:
+    query = select(logs).where(logs.c.execution_id == to_text(execution_id), logs.c.id > after)
+    if task_id is not None:
+        query = query.where(logs.c.task_id == to_text(task_id))
+    if min_level is not None:
+        query = query.where(logs.c.level.in_(codec.levels_from(min_level)))
+    return [codec.read_log(row) for row in connection.execute(query.order_by(logs.c.id).limit(limit))]
+
+
+def metric_values(connection: Connection, execution_id: str) -> list[Metric]:
+    columns = list(metrics.c)[1:]
+    query = select(*columns).where(metrics.c.execution_id == to_text(execution_id)).order_by(metrics.c.id)
+    return [codec.read_metric(row) for row in connection.execute(query)]
+
+
+def _conditions(where: ExecutionFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if where.namespace is not None:
+        name = to_text(where.namespace)
+        # `/` comes right after `.`: a range, so that an index serves it, where LIKE would need escapes and luck.
+        below = and_(executions.c.namespace >= f"{name}.", executions.c.namespace < f"{name}/")
+        found.append(or_(executions.c.namespace == name, below))
+    if where.flow_id is not None:
+        found.append(executions.c.flow_id == to_text(where.flow_id))
+    if where.states:
+        found.append(executions.c.state.in_([state.value for state in where.states]))
+    if where.started_after is not None:
+        found.append(executions.c.started_at >= to_micros(where.started_after))
+    if where.started_before is not None:
+        found.append(executions.c.started_at < to_micros(where.started_before))
+    for key, value in where.labels.items():
+        label = execution_labels.c
+        same = label.execution_id == executions.c.id, label.key == to_text(key), label.value == to_text(value)
+        found.append(exists().where(*same))
+    return found

@@ -1,0 +1,92 @@
+"""The store on a real database: the verbs of `engine.ports.Store`, each one transaction.
+
+Always true: an exception out of a writing verb means that nothing of it was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import delete, insert, select
+
+from engine.model.execution import Execution
+from engine.ports import ExecutionChange, ExecutionFilter, ExecutionSummary, FlowRecord, LogLine, Metric
+from engine.store import codec, flows, reading, tables, writing
+from engine.store.database import Database
+
+
+class SqlStore:
+    """The `Store` on SQLite or PostgreSQL. Open it with `engine.store.open_store`."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def save_flow(self, namespace: str, flow_id: str, source: str, *, at: datetime, disabled: bool) -> FlowRecord:
+        with self.database.writing() as connection:
+            return flows.save(connection, namespace, flow_id, source, at=at, disabled=disabled)
+
+    def flow(self, namespace: str, flow_id: str, revision: int | None = None) -> FlowRecord | None:
+        with self.database.reading() as connection:
+            return flows.one(connection, namespace, flow_id, revision)
+
+    def flows(self, namespace: str | None = None) -> list[FlowRecord]:
+        with self.database.reading() as connection:
+            return flows.newest_of_each(connection, namespace)
+
+    @cached_property
+    def _commit_statements(self) -> writing.CommitStatements:
+        return writing.CommitStatements(self.database.dialect)
+
+    def commit(self, changes: Sequence[ExecutionChange]) -> None:
+        batch = writing.encode(changes)
+        with self.database.writing() as connection:
+            self._commit_statements.send(connection, batch)
+
+    def execution(self, execution_id: str) -> Execution | None:
+        with self.database.reading() as connection:
+            return reading.execution(connection, execution_id)
+
+    def executions(self, where: ExecutionFilter) -> tuple[list[ExecutionSummary], int]:
+        with self.database.reading() as connection:
+            return reading.page(connection, where)
+
+    def unfinished(self) -> list[str]:
+        with self.database.reading() as connection:
+            return reading.unfinished(connection)
+
+    def logs(
+        self,
+        execution_id: str,
+        *,
+        after: int = 0,
+        limit: int = 1000,
+        task_id: str | None = None,
+        min_level: str | None = None,
+    ) -> list[LogLine]:
+        with self.database.reading() as connection:
+            return reading.log_lines(
+                connection, execution_id, after=after, limit=limit, task_id=task_id, min_level=min_level
+            )
+
+    def metrics(self, execution_id: str) -> list[Metric]:
+        with self.database.reading() as connection:
+            return reading.metric_values(connection, execution_id)
+
+    def meta(self, key: str) -> Any:
+        query = select(tables.meta.c.value).where(tables.meta.c.key == codec.to_text(key))
+        with self.database.reading() as connection:
+            text = connection.execute(query).scalar_one_or_none()
+        return None if text is None else codec.from_json(text)
+
+    def set_meta(self, key: str, value: Any) -> None:
+        name, text = codec.meta_row(key, value)
+        with self.database.writing() as connection:
+            connection.execute(delete(tables.meta).where(tables.meta.c.key == name))
+            if value is not None:
+                connection.execute(insert(tables.meta).values(key=name, value=text))
+
+    def close(self) -> None:
+        self.database.close()

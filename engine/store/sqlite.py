@@ -1,0 +1,235 @@
+"""SQLite as the store uses it: one file, one writer, many short readers.
+
+Always true: exactly one connection of this process ever writes or checkpoints, under a lock, and only while this
+process owns the file (`engine.store.owner`): SQLite before 3.51.3 can damage a WAL database that two connections
+write at once. Each commit is on the disk when it returns (`synchronous=FULL`). Readers cannot write. A file that is
+not ours, or not whole, is refused and left as it is.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import URL, create_engine, event
+from sqlalchemy.pool import NullPool, QueuePool
+
+from engine.errors import StoreError
+from engine.store.database import Database, translated
+from engine.store.owner import Owner
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection, Engine
+
+_log = logging.getLogger(__name__)
+
+_BUSY_MS = 5_000
+_WAL_LIMIT = 64 * 1024 * 1024  # bytes of write-ahead log kept on disk after a checkpoint
+_WRITER = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    f"PRAGMA journal_size_limit={_WAL_LIMIT}",
+    f"PRAGMA busy_timeout={_BUSY_MS}",
+    "PRAGMA mmap_size=0",
+)
+_READER = (
+    "PRAGMA query_only=ON",
+    "PRAGMA wal_autocheckpoint=0",
+    f"PRAGMA busy_timeout={_BUSY_MS}",
+    "PRAGMA mmap_size=0",
+)
+_MAGIC = b"SQLite format 3\x00"
+_FIXED_IN = (3, 51, 3)
+_NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "fuse.sshfs", "glusterfs"})
+
+
+class SqliteDatabase(Database):
+    """A SQLite file. With `owner`, it is owned at once; otherwise at the first write, if nobody else owns it."""
+
+    TABLE_NAMES = "SELECT name FROM sqlite_master WHERE type = 'table'"
+    OURS_ALONE = True
+
+    def __init__(self, path: Path, *, owner: bool) -> None:
+        self.path = path
+        self.name = str(path)
+        self._lock = RLock()
+        self._closed = False
+        self._owner: Owner | None = None
+        self._writer: Connection | None = None
+        check_place(path)
+        if owner:
+            self._own()
+        check_file(path)
+        self._create_if_absent()
+        self._write_engine = _engine(path, _WRITER, "BEGIN IMMEDIATE", pool_size=None)
+        self._read_engine = _engine(path, _READER, "BEGIN", pool_size=4)
+        self.dialect = self._write_engine.dialect
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        with self.migrating() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def migrating(self) -> Iterator[Connection]:
+        with self._lock, translated(self.name):
+            self._refuse_closed()
+            if self._writer is None:
+                self._own()
+                _warn_of_old_sqlite()
+                self._writer = self._write_engine.connect()
+            yield self._writer
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        self._refuse_closed()
+        with translated(self.name), self._read_engine.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            try:
+                with translated(self.name):
+                    self._read_engine.dispose()
+                    if self._writer is not None:
+                        _driver(self._writer).execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+                        self._writer.close()
+                    self._write_engine.dispose()
+            except (StoreError, sqlite3.Error) as error:  # all commits are safe in the log: a next start reads it
+                _log.warning("closing %s: %s", self.name, error)
+            finally:
+                if self._owner is not None:
+                    self._owner.release()
+
+    def backup(self, suffix: str) -> Path:
+        """Copy the database, as it is now, to a new file beside it; the file's path."""
+        number = 1
+        while (
+            target := self.path.with_name(f"{self.path.name}.{suffix}{f'-{number}' if number > 1 else ''}")
+        ).exists():
+            number += 1
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        with translated(self.name), self._read_engine.connect() as connection:
+            driver = _driver(connection)
+            driver.execute("PRAGMA query_only=OFF")  # VACUUM INTO counts as a write, though only of the new file
+            try:
+                driver.execute("VACUUM INTO ?", (str(target),))
+            finally:
+                driver.execute("PRAGMA query_only=ON")
+        return target
+
+    def _own(self) -> None:
+        if self._owner is None:
+            self._owner = Owner.acquire(self.path)
+
+    def _create_if_absent(self) -> None:
+        if not self.path.exists():
+            os.close(os.open(self.path, os.O_CREAT | os.O_WRONLY, 0o600))
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise StoreError(f"the database {self.name} is closed")
+
+
+def check_place(path: Path) -> None:
+    """Make the folder if there is none; refuse one where a database cannot live."""
+    folder = path.parent
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"the folder {folder} cannot be made: {error.strerror}", hint="Point --home to a folder of yours."
+        ) from error
+    kind = _file_system(folder)
+    if kind in _NETWORK:
+        raise StoreError(
+            f"{folder} is on a network file system ({kind}), where SQLite's log cannot be trusted",
+            hint="Point --home to a local disk, or give a PostgreSQL URL as database.url.",
+        )
+    if folder.stat().st_mode & 0o222 == 0 or not os.access(folder, os.W_OK):
+        raise StoreError(f"the folder {folder} is read-only", hint=f"chmod u+w {folder}")
+
+
+def check_file(path: Path) -> None:
+    """Refuse a file that is not a whole SQLite database that we may write; a missing one is fine."""
+    log = path.with_name(path.name + "-wal")
+    size = path.stat().st_size if path.exists() else 0
+    if size == 0:
+        if log.exists() and log.stat().st_size > 0:
+            raise StoreError(
+                f"{path} is {'empty' if path.exists() else 'missing'}, but its log {log.name} is not",
+                hint=f"Restore {path.name} from a backup. To start afresh, move {log.name} away first.",
+            )
+        return
+    if path.is_dir():
+        raise StoreError(f"{path} is a folder", hint="The database must be a file.")
+    if path.stat().st_mode & 0o222 == 0 or not os.access(path, os.R_OK | os.W_OK):
+        raise StoreError(f"{path} is read-only", hint=f"chmod u+rw {path}")
+    with path.open("rb") as file:
+        head = file.read(100)
+    if len(head) < 100 or not head.startswith(_MAGIC):
+        raise StoreError(
+            f"{path} is not a SQLite database",
+            hint="It is left as it is. Restore a backup in its place, or move it away to start afresh.",
+        )
+
+
+def _engine(path: Path, pragmas: tuple[str, ...], begin: str, *, pool_size: int | None) -> Engine:
+    pool: dict[str, Any] = {"poolclass": NullPool}
+    if pool_size is not None:
+        pool = {"poolclass": QueuePool, "pool_size": pool_size, "max_overflow": 0}
+    # `isolation_level: None` keeps the driver from opening transactions by itself.
+    driver = {"isolation_level": None, "check_same_thread": False, "cached_statements": 256}
+    engine = create_engine(URL.create("sqlite", database=str(path)), connect_args=driver, **pool)
+
+    def set_up(connection: sqlite3.Connection, _record: object) -> None:
+        for pragma in pragmas:
+            connection.execute(pragma).close()
+
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine, "connect", set_up)
+    event.listen(engine, "begin", start)
+    return engine
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
+
+
+def _warn_of_old_sqlite() -> None:
+    if sqlite3.sqlite_version_info < _FIXED_IN:
+        _log.warning(
+            "SQLite %s has a bug that can damage a database which two processes write at once (fixed in %s). "
+            "One engine owns the file, so it is safe here; do not write to it with other tools while it runs.",
+            sqlite3.sqlite_version,
+            ".".join(map(str, _FIXED_IN)),
+        )
+
+
+def _file_system(folder: Path) -> str:
+    """The kind of file system the folder is on, as Linux names it; empty where that cannot be known."""
+    try:
+        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    place, best, kind = folder.resolve(), -1, ""
+    for line in mounts:
+        _device, target, fs, *_rest = line.split(" ")
+        depth = len(target)
+        if depth > best and place.is_relative_to(target.replace("\\040", " ")):
+            best, kind = depth, fs
+    return kind

@@ -1,0 +1,150 @@
+"""The group commit: many executions' changes as few statements, each sent once for all rows.
+
+This is the hot path. The statements are compiled once, from the tables; rows are plain tuples. Always true: every
+value is encoded before anything is sent, so a value that cannot be stored harms nothing else; and every update is
+guarded, so an engine that lost an execution cannot write to it (`Fenced`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Integer, Table, and_, bindparam, delete, insert, literal_column, or_, update
+
+from engine.errors import Fenced
+from engine.model.execution import Execution
+from engine.model.state import TERMINAL
+from engine.ports import ExecutionChange
+from engine.store import codec, tables
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection, Dialect
+    from sqlalchemy.sql.expression import ClauseElement, ColumnElement
+
+Rows = list[tuple[Any, ...]]
+
+
+@dataclass(slots=True)
+class Batch:
+    """Rows ready to be sent, by statement."""
+
+    new_executions: Rows = field(default_factory=list)
+    moved_executions: Rows = field(default_factory=list)
+    stale_labels: Rows = field(default_factory=list)
+    labels: Rows = field(default_factory=list)
+    new_task_runs: Rows = field(default_factory=list)
+    moved_task_runs: Rows = field(default_factory=list)
+    logs: Rows = field(default_factory=list)
+    metrics: Rows = field(default_factory=list)
+
+
+def encode(changes: Sequence[ExecutionChange]) -> Batch:
+    """All rows of the changes. Raises StoreError, naming the execution and the task run, for an unstorable value."""
+    batch = Batch()
+    for change in changes:
+        _encode_execution(batch, change.before, change.after)
+        for id_, run in change.task_runs.items():
+            row = codec.task_run_row(run)
+            if id_ in change.new_task_runs:
+                batch.new_task_runs.append(row)
+            else:
+                batch.moved_task_runs.append(
+                    (*row[codec.TASK_RUN_FIXED :], row[0], run.epoch, int(codec.reopens(run)), run.epoch)
+                )
+        batch.logs.extend(map(codec.log_row, change.logs))
+        batch.metrics.extend(map(codec.metric_row, change.metrics))
+    return batch
+
+
+def _encode_execution(batch: Batch, before: Execution | None, after: Execution) -> None:
+    if before is not None and codec.own_fields(before) == codec.own_fields(after):
+        return
+    row = codec.execution_row(after)
+    if before is None:
+        batch.new_executions.append(row)
+    else:
+        batch.moved_executions.append((*row[codec.EXECUTION_FIXED :], row[0], int(codec.reopens(after))))
+        if before.labels == after.labels:
+            return
+        batch.stale_labels.append(row[:1])
+    batch.labels.extend((row[0], codec.to_text(key), codec.to_text(value)) for key, value in after.labels.items())
+
+
+class CommitStatements:
+    """The statements of a group commit, in the database's own dialect, with their parameters by position."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        runs, executions = tables.task_runs, tables.executions
+        claim = bindparam("claim", type_=runs.c.epoch.type)
+        self.insert_execution = _sql(dialect, insert(executions))
+        self.insert_label = _sql(dialect, insert(tables.execution_labels))
+        self.insert_task_run = _sql(dialect, insert(runs))
+        self.insert_log = _sql(dialect, insert(tables.logs).inline().values(_parameters(tables.logs, 1)))
+        self.insert_metric = _sql(dialect, insert(tables.metrics).inline().values(_parameters(tables.metrics, 1)))
+        owner = tables.execution_labels.c.execution_id
+        self.delete_labels = _sql(dialect, delete(tables.execution_labels).where(owner == bindparam("subject")))
+        self.update_execution = _sql(
+            dialect,
+            update(executions)
+            .values(_parameters(executions, codec.EXECUTION_FIXED))
+            .where(executions.c.id == bindparam("subject"), or_(_open(executions), _reopening())),
+        )
+        self.update_task_run = _sql(
+            dialect,
+            update(runs)
+            .values(_parameters(runs, codec.TASK_RUN_FIXED))
+            .where(
+                runs.c.id == bindparam("subject"),
+                runs.c.epoch <= claim,
+                or_(_open(runs), and_(_reopening(), runs.c.epoch < claim)),
+            ),
+        )
+
+    def send(self, connection: Connection, batch: Batch) -> None:
+        """Write the batch inside the connection's transaction. Raises Fenced when an update's guard says no."""
+        if batch.new_executions:
+            connection.exec_driver_sql(self.insert_execution, batch.new_executions)
+        if batch.moved_executions:
+            done = connection.exec_driver_sql(self.update_execution, batch.moved_executions).rowcount
+            _check_fence("execution", batch.moved_executions, -2, done)
+        if batch.stale_labels:
+            connection.exec_driver_sql(self.delete_labels, batch.stale_labels)
+        if batch.labels:
+            connection.exec_driver_sql(self.insert_label, batch.labels)
+        if batch.new_task_runs:
+            connection.exec_driver_sql(self.insert_task_run, batch.new_task_runs)
+        if batch.moved_task_runs:
+            done = connection.exec_driver_sql(self.update_task_run, batch.moved_task_runs).rowcount
+            _check_fence("task run", batch.moved_task_runs, -4, done)
+        if batch.logs:
+            connection.exec_driver_sql(self.insert_log, batch.logs)
+        if batch.metrics:
+            connection.exec_driver_sql(self.insert_metric, batch.metrics)
+
+
+def _check_fence(what: str, rows: Rows, id_place: int, done: int) -> None:
+    if done == len(rows):
+        return
+    who = f"{what} {rows[0][id_place]}" if len(rows) == 1 else f"{len(rows) - done} of {len(rows)} {what}s"
+    raise Fenced(
+        f"{who}: the store holds a newer claim or a final state, so nothing of this commit was written",
+        hint="Another engine, or a person, went on with it. Read it again before going on.",
+    )
+
+
+def _parameters(table: Table, first: int) -> dict[str, Any]:
+    return {column.name: bindparam(column.name) for column in list(table.c)[first:]}
+
+
+def _open(table: Table) -> ColumnElement[bool]:
+    return table.c.state.not_in([literal_column(f"'{state}'") for state in sorted(TERMINAL)])
+
+
+def _reopening() -> ColumnElement[bool]:
+    return bindparam("reopens", type_=Integer) == literal_column("1")
+
+
+def _sql(dialect: Dialect, statement: ClauseElement) -> str:
+    return str(statement.compile(dialect=dialect))
