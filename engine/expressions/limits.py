@@ -1,0 +1,15 @@
+"""How much an expression may cost. A flow's author can reach all of these numbers, so all of them are enforced."""
+
+from __future__ import annotations
+
+MAX_SOURCE = 256 * 1024  #: characters of one template
+MAX_TOKENS = 12_000  #: tokens of one template: what compiles within a second
+MAX_TEXT = 10 * 1024 * 1024  #: characters of one text, and of the output
+MAX_BUILT = 64 * 1024 * 1024  #: characters and list places built by one evaluation, all together
+MAX_RANGE = 100_000  #: numbers in a range
+MAX_NESTING = 60  #: parentheses, subscripts, operators and tags inside each other
+MAX_HEIGHT = 90  #: levels of one expression's tree; Python itself stops at 200 parentheses
+MAX_DEPTH = 100  #: macro calls, render() rounds, and levels of printed data
+MAX_SECONDS = 0.8  #: processor time of one evaluation; a busy machine does not make a flow fail
+JQ_SECONDS = 1.0  #: time for one jq program that is more than a path
+COMPILED = 4096  #: templates kept compiled
