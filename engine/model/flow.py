@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
-from pydantic.alias_generators import to_camel
+from pydantic import BeforeValidator, Field, StringConstraints, field_validator
 
+from engine.model.definition import Definition as Definition
 from engine.model.inputs import Input
 from engine.model.tree import Tree
 
@@ -21,21 +21,6 @@ FlowId = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]*$
 Namespace = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", min_length=1, max_length=150)]
 TaskId = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]*$", min_length=1, max_length=256)]
 LogLevel = Literal["ERROR", "WARN", "INFO", "DEBUG", "TRACE"]
-
-
-class Definition(BaseModel):
-    """Base of everything that is written in YAML."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        alias_generator=to_camel,
-        validate_by_name=True,
-        validate_by_alias=True,
-        arbitrary_types_allowed=True,
-        coerce_numbers_to_str=True,  # `description: 5` is as good as "5"
-        defer_build=True,  # a schema is compiled when first used: a start pays only for what its flow contains
-    )
 
 
 def _as_labels(labels: Any) -> Any:
