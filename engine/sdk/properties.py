@@ -23,6 +23,18 @@ from engine.sdk.task import Task
 
 T = TypeVar("T", bound=Task)
 
+#: What pydantic says in words that no flow uses.
+_EXPECTED = {
+    "time_delta_parsing": "expected an ISO-8601 duration such as PT5S",
+    "time_delta_type": "expected an ISO-8601 duration such as PT5S",
+    "model_type": "expected a map",
+    "model_attributes_type": "expected a map",
+    "dict_type": "expected a map",
+    "list_type": "expected a list",
+    "tuple_type": "expected a list",
+    "string_type": "expected a text",
+}
+
 
 def render_properties(cls: type[T], raw: Mapping[str, Any], render: Render, evaluate: Evaluate) -> T:
     """A task from its properties as written.
@@ -81,13 +93,20 @@ def _problem(cls: type[Task], error: ErrorDetails, values: Mapping[str, Any], ra
         names = [field.alias or name for name, field in cls.model_fields.items()] if len(location) == 1 else []
         hint = did_you_mean(nearest(str(location[-1]), names))
         return f'unknown property "{path}"' + (f", {hint}" if hint else "")
-    expected = error["msg"].replace("Input should be", "expected", 1).replace("Value error, ", "", 1)
+    expected = _EXPECTED.get(error["type"]) or error["msg"].removeprefix("Value error, ").replace(
+        "Input should be", "expected", 1
+    )
     message = f'property "{path}": {expected}' if path else expected
     if not location or _is_secret_at(cls, location):
         return message
-    written = _written_at(raw, location)
-    origin = f", which {json.dumps(written, ensure_ascii=False)} gave" if "{" in written else ""
-    return f"{message}, got {_short(error['input'])}{origin}"
+    return f"{message}, got {_short(error['input'])}{_origin(_written_at(raw, location), error['input'])}"
+
+
+def _origin(written: str, got: Any) -> str:
+    """Which expression gave a value."""
+    if "{" not in written:
+        return ""
+    return "; it takes no expressions" if written == got else f", which {_short(written)} gave"
 
 
 def _location(error: ErrorDetails, values: Any) -> tuple[int | str, ...]:

@@ -97,6 +97,12 @@ def holds_secret(field: FieldInfo) -> bool:
     return any(isinstance(part, SecretMark) for part in _parts(field, deep=True))
 
 
+def models_in(cls: type[BaseModel]) -> set[type[BaseModel]]:
+    """All models that a model's properties are made of, however deep."""
+    parts = (part for field in fields(cls).values() for part in _parts(field, deep=True))
+    return {part for part in parts if isinstance(part, type) and issubclass(part, BaseModel)}
+
+
 class _Items:
     """A list, or text that is one in JSON."""
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from engine.errors import ExpressionError, TaskFailed
 from engine.sdk import Definition, Secret, Static, Task
@@ -143,7 +143,7 @@ def test_what_an_expression_gave_is_never_rendered_again() -> None:
         ),
         ({"count": "x"}, 'property "count": expected a valid integer, unable to parse string as an integer, got "x"'),
         ({"choice": "{{ n }}"}, 'property "choice": expected \'a\' or \'text\', got "5", which "{{ n }}" gave'),
-        ({"names": "{{ n }}"}, 'property "names": expected a valid list, got 5, which "{{ n }}" gave'),
+        ({"names": "{{ n }}"}, 'property "names": expected a list, got 5, which "{{ n }}" gave'),
         (
             {"messages": [{}, {"replies": [{"maxTokens": "{{ word }}"}]}]},
             'property "messages[1].replies[0].maxTokens": expected a valid integer, unable to parse string as an '
@@ -154,6 +154,9 @@ def test_what_an_expression_gave_is_never_rendered_again() -> None:
             'property "messages[0].maxTokens": expected a valid integer, unable to parse string as an integer, '
             'got "text", which "[{\\"maxTokens\\": \\"{{ word }}\\"}]" gave',
         ),
+        ({"message": 3}, 'property "message": expected a map, got 3'),
+        ({"names": "[1, "}, 'property "names": expected a list, got "[1, "'),
+        ({"wait": "5 days or so"}, 'property "wait": expected an ISO-8601 duration such as PT5S, got "5 days or so"'),
         ({"maxToken": 1}, 'unknown property "maxToken", did you mean "maxTokens"?'),
         ({"text": "{{ missing }}"}, 'property "text": Unable to find `missing`'),
         ({"messages": [{"content": "{{ missing }}"}]}, 'property "messages[0].content": Unable to find `missing`'),
@@ -176,6 +179,31 @@ def test_all_mistakes_are_told_at_once() -> None:
         'property "needed" is required',
         'property "count": expected a valid integer, got []',
     ]
+
+
+def test_a_rule_of_the_task_itself_speaks_for_itself() -> None:
+    class Either(Task, type="test.Either"):
+        prompt: str | None = None
+        count: int = 0
+
+        @field_validator("count")
+        @classmethod
+        def _even(cls, count: int) -> int:
+            if count % 2:
+                raise ValueError("must be even")
+            return count
+
+        @model_validator(mode="after")
+        def _something(self) -> Either:
+            if self.prompt is None:
+                raise ValueError("set `prompt`")
+            return self
+
+    with pytest.raises(TaskFailed, match="^set `prompt`$"):
+        render_properties(Either, {}, render, evaluate)
+    with pytest.raises(TaskFailed) as caught:
+        render_properties(Either, {"count": "{{ n }}"}, render, evaluate)
+    assert caught.value.message == 'property "count": must be even, got 5, which "{{ n }}" gave'
 
 
 def test_the_hint_of_an_expression_is_kept() -> None:

@@ -1,0 +1,256 @@
+"""Runs one task without an engine, for the tests of whoever writes it.
+
+    from engine.sdk.testing import run_task
+
+    def test_greets() -> None:
+        result = run_task({"type": Greet, "name": "{{ inputs.who }}"}, inputs={"who": "Ada"})
+        assert result.outputs == {"greeting": "Hello Ada"}
+
+Properties are rendered, typed and checked, and outputs become plain data, by the very code that the engine uses.
+Always true: no time passes (the clock moves when the task sleeps), nothing is left on disk, and what the task raises
+is in the result.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from engine.dialect.document import read
+from engine.dialect.source import decode
+from engine.errors import NotFound, PenstockError, PluginBroken, RetryLater, TaskCancelled, TaskFailed, UsageError
+from engine.expressions import Functions, evaluate, render
+from engine.model.flow import Task as FlowTask
+from engine.model.state import State
+from engine.sdk.context import LOG_LEVELS
+from engine.sdk.folder import load_folder
+from engine.sdk.outputs import plain
+from engine.sdk.properties import render_properties, secret_values
+from engine.sdk.task import Task
+
+#: When the fake clock starts.
+START = datetime(2025, 1, 1, tzinfo=UTC)
+MASK = "******"
+
+_LEVEL_NAMES = {number: name for name, number in LOG_LEVELS.items()}
+_ENGINE_PROPERTIES = {key for name, info in FlowTask.model_fields.items() for key in (name, info.alias or name)}
+
+
+class Log(NamedTuple):
+    level: str
+    message: str
+
+
+class Metric(NamedTuple):
+    name: str
+    kind: str  #: counter or timer (seconds)
+    value: float
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskResult:
+    """How the task ended. `state` is SUCCESS, FAILED or KILLED."""
+
+    state: State
+    outputs: Mapping[str, Any]
+    logs: list[Log]
+    metrics: list[Metric]
+    error: str | None = None
+    retry_after: float | None = None  #: seconds, when the task raised RetryLater
+    exception: BaseException | None = None  #: what was raised, with its traceback
+
+
+@dataclass(kw_only=True)
+class FakeContext:
+    """A RunContext for tests. Its clock stands still unless the task sleeps."""
+
+    task_id: str = "task"
+    variables: Mapping[str, Any] = field(default_factory=dict)  #: what expressions see
+    secrets: Mapping[str, str] = field(default_factory=dict)  #: what `secret('KEY')` answers
+    cancel_after: float | None = None  #: seconds of sleep after which the task is told to stop; 0: from the start
+    execution_id: str = "execution"
+    task_run_id: str = "taskrun"
+    attempt: int = 1
+    idempotency_key: str = "idempotency-key"
+    deadline: float | None = None
+    logs: list[Log] = field(default_factory=list)
+    metrics: list[Metric] = field(default_factory=list)
+    slept: float = 0.0  #: seconds
+
+    def __post_init__(self) -> None:
+        self.logger = logging.Logger(self.task_id, LOG_LEVELS["TRACE"])
+        self.logger.addHandler(_Recorder(self))
+        self._masked: list[str] = []
+        self._folder: Path | None = None
+        self._functions = Functions(now=self.now, seed=self.task_run_id, secret=self._secret)
+
+    @property
+    def working_dir(self) -> Path:
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="penstock-test-"))
+        return self._folder
+
+    @property
+    def cancelled(self) -> bool:
+        return self.cancel_after is not None and self.slept >= self.cancel_after
+
+    def check_cancelled(self) -> None:
+        if self.cancelled:
+            raise TaskCancelled("the task was told to stop")
+
+    def sleep(self, seconds: float) -> None:
+        self.slept += max(seconds, 0.0)
+        if self.cancel_after is not None:
+            self.slept = min(self.slept, self.cancel_after)
+        self.check_cancelled()
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self.slept)
+
+    def render(self, template: str) -> str:
+        return render(template, self.variables, self._functions)
+
+    def evaluate(self, template: Any) -> Any:
+        return evaluate(template, self.variables, self._functions) if isinstance(template, str) else template
+
+    def counter(self, name: str, value: float = 1, **tags: str) -> None:
+        self.metrics.append(Metric(name, "counter", value, tags))
+
+    def timer(self, name: str, seconds: float, **tags: str) -> None:
+        self.metrics.append(Metric(name, "timer", seconds, tags))
+
+    def mask(self, secret: str) -> None:
+        self._masked.append(secret)
+
+    def masked(self, text: str) -> str:
+        """The text as the engine would show it."""
+        for secret in self._masked:
+            text = text.replace(secret, MASK)
+        return text
+
+    def close(self) -> None:
+        """Remove the working folder."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _secret(self, key: str, **_: Any) -> str:
+        if key not in self.secrets:
+            raise NotFound(f'there is no secret "{key}"', hint=f'pass secrets={{"{key}": "..."}} to run_task')
+        self.mask(self.secrets[key])
+        return self.secrets[key]
+
+
+class _Recorder(logging.Handler):
+    def __init__(self, context: FakeContext) -> None:
+        super().__init__()
+        self._context = context
+
+    def emit(self, record: logging.LogRecord) -> None:
+        level = _LEVEL_NAMES.get(record.levelno, record.levelname)
+        self._context.logs.append(Log(level, self._context.masked(record.getMessage())))
+
+
+def run_task(
+    task: str | Mapping[str, Any],
+    *,
+    inputs: Mapping[str, Any] | None = None,
+    outputs: Mapping[str, Any] | None = None,
+    vars: Mapping[str, Any] | None = None,  # noqa: A002  the word in expressions
+    secrets: Mapping[str, str] | None = None,
+    plugins: str | Path | None = None,
+    cancel_after: float | None = None,
+) -> TaskResult:
+    """Run a task as it would stand in a flow: YAML text, or a map whose `type` may be the class itself.
+
+    `inputs`, `outputs` (by task id), `vars` and `secrets` are what its expressions see; `plugins` is a folder to find
+    the type in; `cancel_after` tells the task to stop once it has slept so many seconds. Raises UsageError, NotFound
+    or PluginBroken when there is nothing to run.
+    """
+    definition = _definition(task)
+    task_class = _task_class(definition.get("type"), plugins)
+    task_id = str(definition.get("id", "task"))
+    variables: dict[str, Any] = {
+        "flow": {"id": "flow", "namespace": "test", "revision": 1},
+        "execution": {"id": "execution", "startDate": START},
+        "task": {"id": task_id, "type": task_class.TYPE},
+        "taskrun": {"id": "taskrun", "startDate": START, "attemptsCount": 1},
+        "outputs": outputs or {},
+        "vars": vars or {},
+    }
+    if inputs:  # a flow without inputs has no such variable
+        variables["inputs"] = inputs
+    context = FakeContext(task_id=task_id, variables=variables, secrets=secrets or {}, cancel_after=cancel_after)
+    properties = {key: value for key, value in definition.items() if key not in _ENGINE_PROPERTIES}
+    try:
+        return _attempt(task_class, properties, context)
+    finally:
+        context.close()
+
+
+def _attempt(task_class: type[Task], properties: Mapping[str, Any], context: FakeContext) -> TaskResult:
+    def ended(state: State, returned: Any = None, error: BaseException | None = None) -> TaskResult:
+        return TaskResult(
+            state=state,
+            outputs=plain(returned) or {},
+            logs=context.logs,
+            metrics=context.metrics,
+            error=context.masked(_told(error)) if error else None,
+            retry_after=error.seconds if isinstance(error, RetryLater) else None,
+            exception=error,
+        )
+
+    try:
+        task = render_properties(task_class, properties, context.render, context.evaluate)
+        for secret in secret_values(task):
+            context.mask(secret)
+        return ended(State.SUCCESS, task.run(context))
+    except TaskCancelled as error:
+        return ended(State.KILLED, error=error)
+    except TaskFailed as error:
+        return ended(State.FAILED, error.outputs, error)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  a task may raise anything; the test looks at it
+        return ended(State.FAILED, error=error)
+
+
+def _told(error: BaseException) -> str:
+    return error.message if isinstance(error, PenstockError) else f"{type(error).__name__}: {error}"
+
+
+def _definition(task: str | Mapping[str, Any]) -> Mapping[str, Any]:
+    data = read(decode(task, "<task>")).data if isinstance(task, str) else task
+    if not isinstance(data, Mapping):
+        raise UsageError("a task is a map", hint="write `type:` and the task's properties, as in a flow")
+    return data
+
+
+def _task_class(type_: Any, plugins: str | Path | None) -> type[Task]:
+    if isinstance(type_, type) and issubclass(type_, Task):
+        return type_
+    problems = []
+    for found in load_folder(Path(plugins)) if plugins else ():
+        if found.task_class is None:
+            problems.append(f"{found.error}")
+        elif type_ in (found.task_class.TYPE, *found.task_class.ALIASES):
+            return found.task_class
+    for known in _subclasses(Task):
+        if type_ in (known.TYPE, *known.ALIASES):
+            return known
+    if problems:
+        raise PluginBroken("\n".join(problems))
+    raise NotFound(
+        f'there is no task type "{type_}"', hint="import the module that defines it, or name its folder: plugins="
+    )
+
+
+def _subclasses(cls: type[Task]) -> Iterator[type[Task]]:
+    """All classes below a class, the newest first."""
+    for child in reversed(cls.__subclasses__()):
+        yield from _subclasses(child)
+        yield child
