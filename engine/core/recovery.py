@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from engine.core.draft import Draft
 from engine.core.ending import end_run
 from engine.core.settle import ROOT

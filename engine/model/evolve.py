@@ -6,7 +6,7 @@ valid when they were made and the changes come from the core, so nothing is init
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import cache
 from typing import Any, TypeVar
 
@@ -14,8 +14,8 @@ T = TypeVar("T")
 
 
 @cache
-def _slots(cls: type) -> tuple[tuple[str, Callable[[Any], Any], Callable[[Any, Any], None]], ...]:
-    members = ((name, cls.__dict__[name]) for name in cls.__slots__)  # type: ignore[attr-defined]
+def _slots(cls: Hashable) -> tuple[tuple[str, Callable[[Any], Any], Callable[[Any, Any], None]], ...]:
+    members = ((name, vars(cls)[name]) for name in vars(cls)["__slots__"])
     return tuple((name, member.__get__, member.__set__) for name, member in members)
 
 

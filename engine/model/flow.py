@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, StringConstraints, field_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, StringConstraints, field_validator
 
 from engine.model.definition import Definition as Definition
 from engine.model.inputs import Input
@@ -232,6 +232,19 @@ class Flow(Definition):
         """The flow's own lists of tasks by property name."""
         return {"tasks": self.tasks, "errors": self.errors}
 
+    _source: str | None = PrivateAttr(default=None)
+
+    @property
+    def source(self) -> str | None:
+        """The text that the flow was read from; None for one that was put together in memory."""
+        return self._source
+
+    def written_as(self, source: str) -> Self:
+        """The same flow, remembering its text."""
+        copy = self.model_copy()
+        copy._source = source
+        return copy
+
     @cached_property
     def tree(self) -> Tree:
         """Where every task stands."""
@@ -239,8 +252,8 @@ class Flow(Definition):
 
     def walk(self) -> Iterator[Task]:
         """Every task of the flow, containers before what they hold, in the order of the file."""
-        stack: list[Task] = [task for branch in reversed(self.branches().values()) for task in reversed(branch)]
+        stack: list[Task] = [task for branch in reversed([*self.branches().values()]) for task in reversed(branch)]
         while stack:
             task = stack.pop()
             yield task
-            stack.extend(child for branch in reversed(task.branches().values()) for child in reversed(branch))
+            stack.extend(child for branch in reversed([*task.branches().values()]) for child in reversed(branch))

@@ -29,9 +29,9 @@ def nexts(scope: Scope) -> list[Next]:
     for entry in dag.tasks:
         if len(ready) >= room:
             break
-        if entry.task.id in enabled and scope.child(entry.task.id) is None:
-            if all(_has_ended(scope, task_id, enabled, ended) for task_id in entry.depends_on):
-                ready.append(Next(entry.task))
+        waits = entry.task.id in enabled and scope.child(entry.task.id) is None
+        if waits and all(_has_ended(scope, task_id, enabled, ended) for task_id in entry.depends_on):
+            ready.append(Next(entry.task))
     return ready
 
 

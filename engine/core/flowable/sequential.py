@@ -11,7 +11,7 @@ from engine.model.state import State
 
 def expression(task: Any) -> None:
     """Nothing to evaluate."""
-    return None
+    return
 
 
 def begin(task: Any, value: Any) -> Opening | str:

@@ -1,0 +1,142 @@
+"""One attempt, from a claimed task run to the event that tells how it ended. It never raises.
+
+Four steps: the deadline, the properties rendered to their types, the task's own work, its outputs as plain data.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from engine.core.rendering import answer
+from engine.errors import ExpressionError, PenstockError, RetryLater, TaskCancelled, TaskFailed
+from engine.expressions import Functions
+from engine.model.duration import parse_duration
+from engine.model.events import AttemptFinished, Evaluated
+from engine.model.state import State
+from engine.ports import Clock
+from engine.runtime.context import AttemptContext
+from engine.sdk import Output, Task
+from engine.sdk.properties import render_properties, secret_values
+
+
+def run_attempt(context: AttemptContext, task_class: type[Task]) -> AttemptFinished:
+    """Run the task. Whatever it does, the answer is an event."""
+    try:
+        task = render_properties(task_class, context.assignment.task.properties, context.render, context.evaluate)
+        for secret in secret_values(task):
+            context.mask(secret)
+        outputs = plain(task.run(context))
+        context.check_cancelled()
+        return _finished(context, State.SUCCESS, outputs=outputs)
+    except TaskCancelled as error:
+        return _finished(context, State.KILLED, error=error.message)
+    except RetryLater as error:
+        return _finished(context, State.FAILED, error=_tell(error), retry_after=error.seconds)
+    except (TaskFailed, ExpressionError) as error:
+        outputs = _kept(getattr(error, "outputs", None))
+        return _finished(context, State.FAILED, error=_tell(error), outputs=outputs)
+    except BaseException as error:  # noqa: BLE001  # a plugin may raise anything, SystemExit too; the engine lives on
+        return _finished(context, State.FAILED, error=_describe(error))
+
+
+def set_deadline(context: AttemptContext, clock: Clock) -> str | None:
+    """Start the clock of the task's `timeout`. Returns what is wrong with it, if anything."""
+    timeout = context.assignment.task.timeout
+    if timeout is None:
+        return None
+    try:
+        context.deadline = clock.monotonic() + parse_duration(context.render(timeout)).total_seconds()
+    except (ExpressionError, ValueError) as error:
+        return f"`timeout` cannot be used: {error}"
+    return None
+
+
+def run_evaluation(
+    name: str, template: Any, run_id: str | None, context: Mapping[str, Any], functions: Functions, clock: Clock
+) -> Evaluated:
+    """Answer an `Evaluate` command."""
+    try:
+        value = answer(name, template, context, functions)
+        return Evaluated(at=clock.now(), name=name, task_run_id=run_id, value=value)
+    except ExpressionError as error:
+        return Evaluated(at=clock.now(), name=name, task_run_id=run_id, error=error.message)
+
+
+def _finished(
+    context: AttemptContext,
+    state: State,
+    *,
+    outputs: Mapping[str, Any] | None = None,
+    error: str | None = None,
+    retry_after: float | None = None,
+) -> AttemptFinished:
+    run = context.assignment.run
+    if context.cancelled:
+        state = State.KILLED
+    mask = context.masker
+    return AttemptFinished(
+        at=context.now(),
+        task_run_id=run.id,
+        epoch=run.epoch,
+        state=state,
+        outputs=mask.value(outputs),
+        error=mask.text(error) if error is not None else None,
+        retry_after=retry_after,
+    )
+
+
+def _tell(error: PenstockError) -> str:
+    return f"{error.message} ({error.hint})" if error.hint else error.message
+
+
+def _describe(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001  # an exception whose text raises is still only a failed task
+        text = "(its text cannot be shown)"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _kept(outputs: Any) -> Mapping[str, Any] | None:
+    try:
+        return plain(outputs)
+    except TaskFailed:
+        return None
+
+
+def plain(outputs: Output | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Outputs as JSON data, so that no live object ever reaches an expression or the store. Raises TaskFailed."""
+    if outputs is None:
+        return None
+    if isinstance(outputs, Output):
+        outputs = dict(outputs)
+    if not isinstance(outputs, Mapping):
+        raise TaskFailed(f"the task returned {type(outputs).__name__}; it must return an Output, a map or nothing")
+    if all(isinstance(key, str) and _is_scalar(value) for key, value in outputs.items()):
+        return outputs
+    try:
+        text = json.dumps(outputs, default=_as_json, allow_nan=False)
+        data: dict[str, Any] = json.loads(text)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TaskFailed(f"the task's outputs are not JSON data: {error}") from None
+    return data
+
+
+def _is_scalar(value: Any) -> bool:
+    kind = type(value)
+    return value is None or kind is str or kind is bool or kind is int or (kind is float and math.isfinite(value))
+
+
+def _as_json(value: Any) -> Any:
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if isinstance(value, (set, frozenset, tuple)):
+        return list(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"a {type(value).__name__} is not JSON data")

@@ -1,0 +1,82 @@
+"""What one group commit will write: the decisions of many events, folded to one change for each execution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from engine.core import Decision
+from engine.model.commands import WriteLog
+from engine.model.execution import Execution
+from engine.model.flow import Flow
+from engine.ports import ExecutionChange, LogLine, Metric
+
+
+@dataclass(slots=True)
+class Active:
+    """An execution that this loop moves. `stored` is its value as of the last commit (None: not yet stored)."""
+
+    flow: Flow
+    execution: Execution
+    stored: Execution | None
+    #: Task ids whose work runs inside the loop; found out once per task.
+    inline: dict[str, bool] = field(default_factory=dict)
+
+
+class Batch:
+    """Decisions waiting for their commit, and what is to be done after it."""
+
+    def __init__(self) -> None:
+        self.changes: dict[str, ExecutionChange] = {}
+        #: What to do after the commit, by the execution that asks for it.
+        self.after: list[tuple[str, Callable[[], None]]] = []
+        #: Who waits to hear that a new execution is stored.
+        self.submitted: dict[str, Future[Execution]] = {}
+        self.size = 0  #: task runs moved; what bounds a batch
+
+    def __bool__(self) -> bool:
+        return bool(self.changes)
+
+    def change(self, active: Active) -> ExecutionChange:
+        """The change of one execution, begun if there is none yet."""
+        change = self.changes.get(active.execution.id)
+        if change is None:
+            change = ExecutionChange(before=active.stored, after=active.execution)
+            self.changes[active.execution.id] = change
+        return change
+
+    def add(self, active: Active, decision: Decision, at: datetime) -> None:
+        """Fold a decision in."""
+        change = self.change(active)
+        change.after = decision.execution
+        for run in decision.task_runs:
+            change.task_runs[run.id] = run
+        change.new_task_runs |= decision.created
+        self.size += len(decision.task_runs)
+        for command in decision.commands:
+            if isinstance(command, WriteLog):
+                self.write(active, line_of(decision.execution, command, at))
+
+    def write(self, active: Active, entry: LogLine | Metric) -> None:
+        """A log line or a metric, committed together with the rest."""
+        change = self.change(active)
+        if isinstance(entry, LogLine):
+            change.logs.append(entry)
+        else:
+            change.metrics.append(entry)
+
+
+def line_of(execution: Execution, command: WriteLog, at: datetime) -> LogLine:
+    """The log line that the core asks for."""
+    run = execution.task_runs.get(command.task_run_id) if command.task_run_id is not None else None
+    return LogLine(
+        execution_id=execution.id,
+        at=at,
+        level=command.level,
+        message=command.message,
+        task_run_id=run.id if run is not None else None,
+        task_id=run.task_id if run is not None else None,
+        attempt=len(run.attempts) or None if run is not None else None,
+    )

@@ -1,0 +1,197 @@
+"""The real RunContext: what one attempt sees of the world.
+
+Log lines and metrics leave through `emit` as soon as they are made, masked; the loop commits them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from engine.core.context import Context
+from engine.core.facts import Facts
+from engine.errors import TaskCancelled
+from engine.expressions import Functions, evaluate, render
+from engine.model.execution import Execution, TaskRun
+from engine.model.flow import Flow, RunnableTask
+from engine.ports import Clock, LogLine, Metric
+from engine.runtime.masking import Masker
+
+TRACE = 5
+_LEVELS = {
+    "TRACE": TRACE,
+    "DEBUG": logging.DEBUG,
+    "INFO": logging.INFO,
+    "WARN": logging.WARNING,
+    "ERROR": logging.ERROR,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """A claimed task run and all that is needed to run it. `execution` is the snapshot of the claim."""
+
+    flow: Flow
+    execution: Execution
+    run: TaskRun
+    task: RunnableTask
+    facts: Facts
+    functions: Callable[[str, Callable[[str], None]], Functions]  #: (seed, mask) -> what expressions may call
+    clock: Clock
+
+
+class AttemptContext:
+    """Fulfils engine.sdk.RunContext."""
+
+    def __init__(self, assignment: Assignment, emit: Callable[[LogLine | Metric], None]) -> None:
+        self.assignment = assignment
+        self.masker = Masker()
+        self.deadline: float | None = None
+        self._emit = emit
+        self._stop = threading.Event()
+        self._logger: logging.Logger | None = None
+        self._folder: Path | None = None
+        run = assignment.run
+        self._context = Context(assignment.flow, assignment.execution, run, assignment.facts)
+        self._functions = assignment.functions(f"{run.id}/{run.epoch}", self.masker.add)
+
+    # -- who and when
+
+    @property
+    def execution_id(self) -> str:
+        return self.assignment.execution.id
+
+    @property
+    def task_run_id(self) -> str:
+        return self.assignment.run.id
+
+    @property
+    def task_id(self) -> str:
+        return self.assignment.run.task_id
+
+    @property
+    def attempt(self) -> int:
+        return max(len(self.assignment.run.attempts), 1)
+
+    @property
+    def idempotency_key(self) -> str:
+        run = self.assignment.run
+        return hashlib.sha256(f"{run.execution_id}\0{run.task_id}\0{run.value or ''}".encode()).hexdigest()
+
+    def now(self) -> datetime:
+        return self.assignment.clock.now()
+
+    # -- expressions
+
+    def render(self, template: str) -> str:
+        return render(template, self._context, self._functions)
+
+    def evaluate(self, template: Any) -> Any:
+        return evaluate(template, self._context, self._functions) if isinstance(template, str) else template
+
+    # -- what it tells
+
+    @property
+    def logger(self) -> logging.Logger:
+        if self._logger is None:
+            self._logger = logging.Logger(self.task_id, TRACE)
+            self._logger.addHandler(_Forward(self))
+        return self._logger
+
+    def log(self, level: str, message: str) -> None:
+        """A log line, unless the task's `logLevel` is above it."""
+        wanted = self.assignment.task.log_level
+        if wanted is not None and _LEVELS[level] < _LEVELS[wanted]:
+            return
+        self._emit(
+            LogLine(
+                execution_id=self.execution_id,
+                at=self.now(),
+                level=level,
+                message=self.masker.text(message),
+                task_run_id=self.task_run_id,
+                task_id=self.task_id,
+                attempt=self.attempt,
+            )
+        )
+
+    def counter(self, name: str, value: float = 1, **tags: str) -> None:
+        self._metric(name, "counter", value, tags)
+
+    def timer(self, name: str, seconds: float, **tags: str) -> None:
+        self._metric(name, "timer", seconds, tags)
+
+    def _metric(self, name: str, kind: str, value: float, tags: dict[str, str]) -> None:
+        self._emit(
+            Metric(
+                execution_id=self.execution_id,
+                at=self.now(),
+                task_run_id=self.task_run_id,
+                task_id=self.task_id,
+                name=name,
+                kind=kind,
+                value=float(value),
+                tags=tags,
+            )
+        )
+
+    def mask(self, secret: str) -> None:
+        self.masker.add(secret)
+
+    # -- stopping
+
+    @property
+    def cancelled(self) -> bool:
+        return self._stop.is_set()
+
+    def cancel(self) -> None:
+        """Wish that the attempt stop. Safe from any thread."""
+        self._stop.set()
+
+    def check_cancelled(self) -> None:
+        if self._stop.is_set():
+            raise TaskCancelled("the task was told to stop")
+
+    def sleep(self, seconds: float) -> None:
+        if self._stop.wait(max(seconds, 0.0)):
+            self.check_cancelled()
+
+    # -- files
+
+    @property
+    def working_dir(self) -> Path:
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="penstock-"))
+        return self._folder
+
+    def close(self) -> None:
+        """Remove what the attempt left in its working folder."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class _Forward(logging.Handler):
+    """Hands the lines of a task's logger to its context."""
+
+    def __init__(self, context: AttemptContext) -> None:
+        super().__init__()
+        self._context = context
+
+    def emit(self, record: logging.LogRecord) -> None:
+        level = (
+            "TRACE"
+            if record.levelno < logging.DEBUG
+            else {"WARNING": "WARN", "CRITICAL": "ERROR"}.get(record.levelname, record.levelname)
+        )
+        message = record.getMessage()
+        if record.exc_info:
+            message = f"{message}\n{logging.Formatter().formatException(record.exc_info)}"
+        self._context.log(level if level in _LEVELS else "INFO", message)

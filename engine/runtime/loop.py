@@ -1,0 +1,291 @@
+"""The loop: one thread that owns every change of state.
+
+A turn is: take what waits, decide each, commit everything in one transaction, and only then perform the commands.
+So whatever the outside sees has been committed, and a crash between two turns loses nothing that anybody was told.
+Tasks that are pure run inside the turn, so their start and end are one commit; nobody else's code runs here.
+A turn is bounded, so that a long flow's history can be watched while it runs.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import queue
+import threading
+from collections import deque
+from concurrent.futures import Future
+from datetime import datetime
+from functools import partial
+
+from engine.core import decide
+from engine.errors import StoreError
+from engine.model.commands import Evaluate, QueueTask, RunTask, SetTimer, StopTask
+from engine.model.events import AttemptFinished, AttemptStarted, EngineStarted, Event, ExecutionStarted, TimerFired
+from engine.model.execution import Execution, TaskRun
+from engine.model.flow import Flow
+from engine.model.state import State
+from engine.ports import ExecutionChange
+from engine.runtime.batch import Active, Batch
+from engine.runtime.followers import Followers
+from engine.runtime.messages import Adopt, Happened, Message, Stop, Submit, Told, Wake
+from engine.runtime.tasks import Tasks
+from engine.runtime.workers import Workers
+from engine.runtime.world import World
+
+#: A commit holds about so many task runs, or what was decided in this time.
+BATCH_TASK_RUNS = 64
+BATCH_SECONDS = 0.020
+#: How long a task may take to stop once it was told to.
+STOP_GRACE = 10.0
+
+log = logging.getLogger(__name__)
+
+
+class Loop:
+    """Runs executions until told to stop. `submit`, `adopt`, `post` and `stop` may be called from any thread."""
+
+    def __init__(self, world: World, workers: int = 16) -> None:
+        self._world = world
+        self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._active: dict[str, Active] = {}
+        self._backlog: deque[Message] = deque()
+        self._inline: deque[tuple[str, str]] = deque()  #: (execution, task run) waiting to run inside the loop
+        self._ready: deque[tuple[str, str]] = deque()  #: ... waiting for a free worker
+        self._timers: list[tuple[datetime, str, str]] = []
+        self._workers = Workers(workers)
+        self._tasks = Tasks(world, self._workers, self._inbox.put)
+        self._stopping_at: float | None = None
+        self.followers = Followers()
+        self._thread = threading.Thread(target=self._run, name="penstock-loop", daemon=True)
+
+    # -- from outside
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def submit(self, flow: Flow, execution: Execution) -> Future[Execution]:
+        """Store and begin an execution. The answer comes after the commit."""
+        stored: Future[Execution] = Future()
+        self._inbox.put(Submit(flow, execution, stored))
+        return stored
+
+    def adopt(self, flow: Flow, execution: Execution) -> None:
+        """Go on with an execution whose engine is gone."""
+        self._inbox.put(Adopt(flow, execution))
+
+    def post(self, execution_id: str, event: Event) -> None:
+        """Something happened."""
+        self._inbox.put(Happened(execution_id, event))
+
+    def stop(self, grace: float = STOP_GRACE) -> None:
+        """End the loop; returns when it has ended."""
+        self._inbox.put(Stop(grace))
+        self._thread.join(grace + 5.0)
+
+    # -- the turn
+
+    def _run(self) -> None:
+        try:
+            while not self._is_over():
+                self._turn()
+        except BaseException as error:  # whoever waits must learn that nobody will answer any more
+            log.exception("the loop ended by an error")
+            self.followers.fail_all(error)
+        finally:
+            self._workers.close()
+
+    def _is_over(self) -> bool:
+        if self._stopping_at is None:
+            return False
+        idle = not self._workers.busy and self._inbox.empty() and not self._backlog
+        return idle or self._world.clock.monotonic() >= self._stopping_at
+
+    def _turn(self) -> None:
+        self._receive()
+        batch = Batch()
+        until = self._world.clock.monotonic() + BATCH_SECONDS
+        while batch.size < BATCH_TASK_RUNS and self._world.clock.monotonic() < until:
+            if self._backlog:
+                self._apply(self._backlog.popleft(), batch)
+            elif self._inline:
+                self._run_inline(*self._inline.popleft(), batch)
+            else:
+                break
+        self._claim(batch)
+        if batch:
+            self._commit(batch)
+
+    def _receive(self) -> None:
+        """Take what waits; when there is nothing to do, wait for it."""
+        self._fire_timers()
+        self._write_off_overdue()
+        idle = not self._backlog and not self._inline and not (self._ready and self._workers.free)
+        try:
+            if idle:
+                self._backlog.append(self._inbox.get(timeout=self._patience()))
+            while True:
+                self._backlog.append(self._inbox.get_nowait())
+        except queue.Empty:
+            pass
+
+    def _patience(self) -> float | None:
+        """Seconds until something is due by itself; None when nothing is."""
+        waits: list[float] = []
+        if self._timers:
+            waits.append((self._timers[0][0] - self._world.clock.now()).total_seconds())
+        deadlines = [self._workers.next_deadline(STOP_GRACE), self._stopping_at]
+        waits += [deadline - self._world.clock.monotonic() for deadline in deadlines if deadline is not None]
+        return max(min(waits), 0.0) if waits else None
+
+    # -- deciding
+
+    def _apply(self, message: Message, batch: Batch) -> None:
+        match message:
+            case Happened():
+                if message.key is not None and self._tasks.finished(message.key) is None:
+                    return  # it had been given up; somebody else has answered for it
+                self._decide(message.execution_id, message.event, batch)
+            case Told():
+                active = self._active.get(message.execution_id)
+                if active is not None:
+                    batch.write(active, message.entry)
+            case Submit():
+                self._begin(message, batch)
+            case Adopt():
+                active = Active(message.flow, message.execution, stored=message.execution)
+                self._active[message.execution.id] = active
+                self._decide(message.execution.id, EngineStarted(at=self._world.clock.now()), batch)
+            case Stop():
+                self._stopping_at = self._world.clock.monotonic() + message.grace
+            case Wake():
+                pass
+
+    def _begin(self, message: Submit, batch: Batch) -> None:
+        execution = message.execution
+        self._active[execution.id] = Active(message.flow, execution, stored=None)
+        self._decide(execution.id, ExecutionStarted(at=self._world.clock.now()), batch)
+        batch.submitted[execution.id] = message.stored
+
+    def _decide(self, execution_id: str, event: Event, batch: Batch) -> None:
+        active = self._active.get(execution_id)
+        if active is None:
+            return
+        try:
+            decision = decide(active.flow, active.execution, event, self._world.facts)
+        except Exception as error:  # a bug of ours must not take the other executions down
+            log.exception("the engine cannot decide %s", event)
+            self._give_up(execution_id, error, batch)
+            return
+        if decision.execution is active.execution and not decision.commands:
+            return
+        active.execution = decision.execution
+        batch.add(active, decision, event.at)
+        for command in decision.commands:
+            match command:
+                case QueueTask():
+                    run = active.execution.task_runs[command.task_run_id]
+                    inline = self._tasks.is_inline(active, run)
+                    (self._inline if inline else self._ready).append((execution_id, run.id))
+                case SetTimer():
+                    heapq.heappush(self._timers, (command.due, execution_id, command.task_run_id))
+                case RunTask():
+                    run = active.execution.task_runs[command.task_run_id]
+                    if not self._tasks.is_inline(active, run):
+                        batch.after.append((execution_id, partial(self._tasks.start_attempt, active, run)))
+                case StopTask():
+                    key = (command.task_run_id, command.epoch)
+                    stop = partial(self._workers.stop, key, self._world.clock.monotonic())
+                    batch.after.append((execution_id, stop))
+                case Evaluate():
+                    evaluate = partial(self._tasks.start_evaluation, active, active.execution, command)
+                    batch.after.append((execution_id, evaluate))
+
+    def _run_inline(self, execution_id: str, run_id: str, batch: Batch) -> None:
+        """Claim, run and finish a pure task in this very turn."""
+        active = self._active.get(execution_id)
+        if active is None:
+            return
+        epoch = active.execution.task_runs[run_id].epoch + 1
+        self._decide(execution_id, AttemptStarted(at=self._world.clock.now(), task_run_id=run_id, epoch=epoch), batch)
+        run = active.execution.task_runs[run_id]
+        if run.epoch == epoch and run.state is State.RUNNING:
+            finished = self._tasks.run_here(active, run, lambda entry: batch.write(active, entry))
+            self._decide(execution_id, finished, batch)
+
+    def _claim(self, batch: Batch) -> None:
+        """Give waiting task runs to free workers. The claims are committed before any of them starts."""
+        claimed = 0
+        while self._ready and self._stopping_at is None and claimed < self._workers.free:
+            execution_id, run_id = self._ready.popleft()
+            active = self._active.get(execution_id)
+            if active is not None:
+                epoch = active.execution.task_runs[run_id].epoch + 1
+                event = AttemptStarted(at=self._world.clock.now(), task_run_id=run_id, epoch=epoch)
+                before = active.execution
+                self._decide(execution_id, event, batch)
+                claimed += active.execution is not before
+
+    # -- committing
+
+    def _commit(self, batch: Batch) -> None:
+        committed = self._store(list(batch.changes.values()), batch)
+        for change in committed:
+            active = self._active.get(change.after.id)
+            if active is not None:
+                active.stored = change.after
+            stored = batch.submitted.pop(change.after.id, None)
+            if stored is not None:
+                stored.set_result(change.after)
+        for execution_id, perform in batch.after:
+            if execution_id in self._active:
+                perform()
+        for change in committed:
+            self.followers.tell(change)
+            if change.after.is_terminal:
+                self._active.pop(change.after.id, None)
+
+    def _store(self, changes: list[ExecutionChange], batch: Batch) -> list[ExecutionChange]:
+        """Commit the changes and return those that are in the database now."""
+        try:
+            self._world.store.commit(changes)
+            return changes
+        except StoreError as error:
+            if len(changes) > 1:
+                # One of them is poison: let each stand for itself. Nobody was told anything yet, so nothing is lost.
+                return [change for alone in changes for change in self._store([alone], batch)]
+            log.error("execution %s cannot be stored and is given up for now: %s", changes[0].after.id, error)
+            self._give_up(changes[0].after.id, error, batch)
+            return []
+
+    def _give_up(self, execution_id: str, error: Exception, batch: Batch) -> None:
+        """Leave an execution as it was last committed; recovery can take it from there."""
+        self._active.pop(execution_id, None)
+        stored = batch.submitted.pop(execution_id, None)
+        if stored is not None:
+            stored.set_exception(error)
+        self.followers.fail(execution_id, error)
+
+    # -- what comes by itself
+
+    def _fire_timers(self) -> None:
+        now = self._world.clock.now()
+        while self._timers and self._timers[0][0] <= now:
+            due, execution_id, run_id = heapq.heappop(self._timers)
+            self._backlog.append(Happened(execution_id, TimerFired(at=now, task_run_id=run_id, due=due)))
+
+    def _write_off_overdue(self) -> None:
+        now = self._world.clock.monotonic()
+        for job in self._workers.overdue(now, STOP_GRACE):
+            self._workers.write_off(job)
+            active = self._tasks.finished(job.key)
+            run: TaskRun | None = active.execution.task_runs.get(job.key[0]) if active is not None else None
+            if active is None or run is None:
+                continue
+            if job.told_to_stop_at is not None:
+                error = f"the task was told to stop and did not within {STOP_GRACE:.0f} s; its thread was given up"
+            else:
+                error = f"Timeout after {self._tasks.timeout_of(active, run)}"
+            event = AttemptFinished(
+                at=self._world.clock.now(), task_run_id=run.id, epoch=job.key[1], state=State.FAILED, error=error
+            )
+            self._backlog.append(Happened(active.execution.id, event))

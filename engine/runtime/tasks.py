@@ -1,0 +1,140 @@
+"""From a claimed task run to work under way: inside the loop for pure tasks, on a worker's thread for all others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from engine.core.context import Context
+from engine.core.rendering import OUTPUTS, needs_outside
+from engine.errors import PluginBroken
+from engine.model.commands import Evaluate
+from engine.model.events import AttemptFinished
+from engine.model.execution import Execution, TaskRun
+from engine.model.flow import RunnableTask
+from engine.model.state import State
+from engine.ports import LogLine, Metric
+from engine.runtime.attempt import run_attempt, run_evaluation, set_deadline
+from engine.runtime.batch import Active
+from engine.runtime.context import Assignment, AttemptContext
+from engine.runtime.messages import Happened, Message, Told, Wake
+from engine.runtime.workers import Job, Workers
+from engine.runtime.world import World
+
+#: The epoch under which evaluations are known to the workers; attempts count from 1.
+EVALUATION = 0
+
+
+class Tasks:
+    """Starts work. Belongs to the loop's thread, but for the closures that it hands to the workers."""
+
+    def __init__(self, world: World, workers: Workers, post: Callable[[Message], None]) -> None:
+        self._world = world
+        self._workers = workers
+        self._post = post
+        self._owners: dict[tuple[str, int], Active] = {}
+
+    def is_inline(self, active: Active, run: TaskRun) -> bool:
+        """Whether a task is pure and its properties call out to nothing, so that it may run inside the loop."""
+        known = active.inline.get(run.task_id)
+        if known is None:
+            task = _runnable(active, run)
+            try:
+                pure = self._world.types.effect(task.type) == "pure"
+            except PluginBroken:
+                pure = False  # the attempt will say so
+            known = pure and task.timeout is None and not needs_outside(task.properties)
+            active.inline[run.task_id] = known
+        return known
+
+    def _context(self, active: Active, run: TaskRun, emit: Callable[[LogLine | Metric], None]) -> AttemptContext:
+        world = self._world
+        assignment = Assignment(
+            flow=active.flow,
+            execution=active.execution,
+            run=run,
+            task=_runnable(active, run),
+            facts=world.facts,
+            functions=world.functions,
+            clock=world.clock,
+        )
+        return AttemptContext(assignment, emit)
+
+    def run_here(self, active: Active, run: TaskRun, emit: Callable[[LogLine | Metric], None]) -> AttemptFinished:
+        """Run a pure task now."""
+        task = _runnable(active, run)
+        return run_attempt(self._context(active, run, emit), self._world.types.task_class(task.type))
+
+    def start_attempt(self, active: Active, run: TaskRun) -> None:
+        """Hand a claimed attempt to a worker."""
+        key = (run.id, run.epoch)
+        execution_id = active.execution.id
+        context = self._context(active, run, lambda entry: self._post(Told(execution_id, entry)))
+
+        def work() -> None:
+            event = self._attempt(context)
+            context.close()
+            self._post(Happened(execution_id, event, key))
+
+        self._owners[key] = active
+        self._workers.submit(Job(key, work, context))
+
+    def _attempt(self, context: AttemptContext) -> AttemptFinished:
+        run, task = context.assignment.run, context.assignment.task
+        problem = set_deadline(context, self._world.clock)
+        if context.deadline is not None:
+            self._post(Wake())
+        if problem is None:
+            try:
+                return run_attempt(context, self._world.types.task_class(task.type))
+            except PluginBroken as error:
+                problem = error.message
+        return AttemptFinished(at=context.now(), task_run_id=run.id, epoch=run.epoch, state=State.FAILED, error=problem)
+
+    def start_evaluation(self, active: Active, execution: Execution, command: Evaluate) -> None:
+        """Have a worker find the value of an expression that calls out, as of the snapshot `execution`."""
+        run = execution.task_runs[command.task_run_id] if command.task_run_id is not None else None
+        template = active.flow.outputs if command.name == OUTPUTS and run is None else _property(active, run, command)
+        subject = run.id if run is not None else execution.id
+        key = (f"{subject}/{command.name}", EVALUATION)
+        control = _Evaluation()
+        context = Context(active.flow, execution, run, self._world.facts)
+        functions = self._world.functions(key[0], lambda secret: None)
+
+        def work() -> None:
+            event = run_evaluation(command.name, template, command.task_run_id, context, functions, self._world.clock)
+            self._post(Happened(execution.id, event, key))
+
+        self._owners[key] = active
+        self._workers.submit(Job(key, work, control))
+
+    def finished(self, key: tuple[str, int]) -> Active | None:
+        """A job has ended, or is given up: whose it was; None when it had been given up before."""
+        self._workers.release(key)
+        return self._owners.pop(key, None)
+
+    def timeout_of(self, active: Active, run: TaskRun) -> str:
+        """The task's `timeout` as it was written, for the message."""
+        return _runnable(active, run).timeout or "its time"
+
+
+class _Evaluation:
+    """An evaluation cannot be stopped; the language's own limits end it."""
+
+    deadline: float | None = None
+
+    def cancel(self) -> None:
+        pass
+
+
+def _runnable(active: Active, run: TaskRun) -> RunnableTask:
+    task = active.flow.tree.places[run.task_id].task
+    assert isinstance(task, RunnableTask)
+    return task
+
+
+def _property(active: Active, run: TaskRun | None, command: Evaluate) -> object:
+    assert run is not None
+    task = active.flow.tree.places[run.task_id].task
+    fields = type(task).model_fields
+    name = next(name for name, field in fields.items() if command.name in (name, field.alias))
+    return getattr(task, name)

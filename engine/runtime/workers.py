@@ -1,0 +1,104 @@
+"""Threads that run attempts: a bounded number at a time, started when first needed.
+
+A thread cannot be killed. One whose attempt was given up is written off: its answer counts no more (the epoch has
+moved on), another thread takes its place, and should it ever come back it ends.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+class Stoppable(Protocol):
+    """What can be wished to stop, and when its time is up (on the monotonic clock)."""
+
+    deadline: float | None
+
+    def cancel(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Job:
+    """One piece of work. `key` names it (task run id and epoch)."""
+
+    key: tuple[str, int]
+    work: Callable[[], None]
+    control: Stoppable
+    written_off: bool = False
+    told_to_stop_at: float | None = field(default=None)
+
+
+class Workers:
+    """The pool. All methods belong to the loop's thread."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.lost = 0  #: threads that never came back
+        self._jobs: dict[tuple[str, int], Job] = {}
+        self._waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._threads = 0
+
+    @property
+    def free(self) -> int:
+        return self.size - len(self._jobs)
+
+    @property
+    def busy(self) -> int:
+        return len(self._jobs)
+
+    def submit(self, job: Job) -> None:
+        self._jobs[job.key] = job
+        if self._threads < min(len(self._jobs), self.size):
+            self._threads += 1
+            name = f"penstock-worker-{self._threads + self.lost}"
+            threading.Thread(target=self._serve, name=name, daemon=True).start()
+        self._waiting.put(job)
+
+    def _serve(self) -> None:
+        while (job := self._waiting.get()) is not None:
+            job.work()
+            if job.written_off:
+                return
+
+    def release(self, key: tuple[str, int]) -> None:
+        """The job has answered; its place is free."""
+        self._jobs.pop(key, None)
+
+    def stop(self, key: tuple[str, int], now: float) -> None:
+        """Wish that a job stop."""
+        job = self._jobs.get(key)
+        if job is not None and job.told_to_stop_at is None:
+            job.told_to_stop_at = now
+            job.control.cancel()
+
+    def overdue(self, now: float, grace: float) -> list[Job]:
+        """Jobs past their deadline, or told to stop more than `grace` seconds ago."""
+        return [
+            job
+            for job in self._jobs.values()
+            if (job.control.deadline is not None and now >= job.control.deadline)
+            or (job.told_to_stop_at is not None and now >= job.told_to_stop_at + grace)
+        ]
+
+    def next_deadline(self, grace: float) -> float | None:
+        """When `overdue` may next have something to say."""
+        times = [job.control.deadline for job in self._jobs.values() if job.control.deadline is not None]
+        times += [job.told_to_stop_at + grace for job in self._jobs.values() if job.told_to_stop_at is not None]
+        return min(times, default=None)
+
+    def write_off(self, job: Job) -> None:
+        """Give a job up: its place is free again, its thread is lost."""
+        job.written_off = True
+        job.control.cancel()
+        self._jobs.pop(job.key, None)
+        self._threads -= 1
+        self.lost += 1
+
+    def close(self) -> None:
+        """Let idle threads end. Those still at work are daemons and die with the process."""
+        for _ in range(self._threads):
+            self._waiting.put(None)

@@ -1,0 +1,30 @@
+"""What the runtime is given: every adapter it needs, chosen by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from engine.core import Facts
+from engine.expressions import Functions
+from engine.ports import Clock, Store
+from engine.sdk import Effect, Task
+
+
+class TaskTypes(Protocol):
+    """The catalog, as far as running tasks needs it."""
+
+    def task_class(self, type_: str) -> type[Task]: ...
+
+    def effect(self, type_: str) -> Effect: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    store: Store
+    types: TaskTypes
+    clock: Clock
+    facts: Facts
+    #: What expressions may call out to, for a seed; it masks the secrets that it hands out.
+    functions: Callable[[str, Callable[[str], None]], Functions]
