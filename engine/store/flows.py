@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, insert, select
 
 from engine.ports import FlowRecord
-from engine.store import codec
+from engine.store import rows
 from engine.store.codec import to_text
 from engine.store.tables import flows
 
@@ -26,7 +26,7 @@ def save(
     record = FlowRecord(
         namespace=namespace, id=flow_id, revision=revision, source=source, created_at=at, disabled=disabled
     )
-    connection.execute(insert(flows).values(codec.flow_row(record)))
+    connection.execute(insert(flows).values(rows.flow_row(record)))
     return record
 
 
@@ -35,7 +35,7 @@ def one(connection: Connection, namespace: str, flow_id: str, revision: int | No
     if revision is not None:
         query = query.where(flows.c.revision == revision)
     row = connection.execute(query.order_by(flows.c.revision.desc()).limit(1)).first()
-    return None if row is None else codec.read_flow(row)
+    return None if row is None else rows.read_flow(row)
 
 
 def newest_of_each(connection: Connection, namespace: str | None) -> list[FlowRecord]:
@@ -45,4 +45,4 @@ def newest_of_each(connection: Connection, namespace: str | None) -> list[FlowRe
     each = newest.group_by(flows.c.namespace, flows.c.id).subquery()
     same = (flows.c.namespace == each.c.namespace) & (flows.c.id == each.c.id) & (flows.c.revision == each.c.revision)
     query = select(flows).join(each, same).order_by(flows.c.namespace, flows.c.id)
-    return [codec.read_flow(row) for row in connection.execute(query)]
+    return [rows.read_flow(row) for row in connection.execute(query)]

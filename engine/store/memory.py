@@ -1,6 +1,6 @@
 """The store without a database: the same verbs, the same refusals, gone with the process. For simulation and tests.
 
-Always true: it keeps the codec's rows, not the caller's objects, so what is read back is what a database would give;
+Always true: it keeps the rows that a database would, not the caller's objects, so both read back the same;
 a commit is checked as a whole before any of it is kept.
 """
 
@@ -15,12 +15,12 @@ from engine.errors import Fenced
 from engine.model.execution import Execution, TaskRun
 from engine.model.state import TERMINAL
 from engine.ports import ExecutionChange, ExecutionFilter, ExecutionSummary, FlowRecord, LogLine, Metric
-from engine.store import codec
-from engine.store.codec import Row
+from engine.store import codec, rows
+from engine.store.rows import Row
 
 _EXECUTION_STATE = 6
 _STATE, _EPOCH = 7, 8  # places in the row of a task run
-_SUMMARY = (0, 1, 2, 3, 6, 7, 8, 11, 9)  # places in the row of an execution, as `codec.read_summary` takes them
+_SUMMARY = (0, 1, 2, 3, 6, 7, 8, 11, 9)  # places in the row of an execution, as `rows.read_summary` takes them
 _TERMINAL = frozenset(state.value for state in TERMINAL)
 
 
@@ -49,7 +49,7 @@ class MemoryStore:
                     created_at=at,
                     disabled=disabled,
                 )
-                revisions.append(codec.read_flow(codec.flow_row(record)))
+                revisions.append(rows.read_flow(rows.flow_row(record)))
             return revisions[-1]
 
     def flow(self, namespace: str, flow_id: str, revision: int | None = None) -> FlowRecord | None:
@@ -65,18 +65,18 @@ class MemoryStore:
     def commit(self, changes: Sequence[ExecutionChange]) -> None:
         executions: dict[str, Row] = {}
         task_runs: dict[str, dict[str, Row]] = {}
-        logs = [codec.log_row(line) for change in changes for line in change.logs]
-        metrics = [codec.metric_row(metric) for change in changes for metric in change.metrics]
+        logs = [rows.log_row(line) for change in changes for line in change.logs]
+        metrics = [rows.metric_row(metric) for change in changes for metric in change.metrics]
         with self._lock:
             for change in changes:
                 id_ = change.after.id
                 _check_execution(change, executions.get(id_, self._executions.get(id_)))
-                executions[id_] = codec.execution_row(change.after)
+                executions[id_] = rows.execution_row(change.after)
                 staged = task_runs.setdefault(id_, {})
                 for run_id, run in change.task_runs.items():
                     stored = staged.get(run_id) or self._task_runs.get(id_, {}).get(run_id)
                     _check_task_run(run, stored, new=run_id in change.new_task_runs)
-                    staged[run_id] = codec.task_run_row(run)
+                    staged[run_id] = rows.task_run_row(run)
             self._keep(executions, task_runs, logs, metrics)
 
     def _keep(
@@ -99,20 +99,20 @@ class MemoryStore:
         with self._lock:
             row = self._executions.get(execution_id)
             runs = list(self._task_runs.get(execution_id, {}).values())
-        return None if row is None else codec.read_execution(row, runs)
+        return None if row is None else rows.read_execution(row, runs)
 
     def executions(self, where: ExecutionFilter) -> tuple[list[ExecutionSummary], int]:
         with self._lock:
-            rows = list(self._executions.values())
-        every = (codec.read_summary([row[place] for place in _SUMMARY]) for row in rows)
+            stored = list(self._executions.values())
+        every = (rows.read_summary([row[place] for place in _SUMMARY]) for row in stored)
         found = [summary for summary in every if _fits(summary, where)]
         found.sort(key=lambda summary: (summary.started_at, summary.id), reverse=True)
         return found[where.offset : where.offset + where.limit], len(found)
 
     def unfinished(self) -> list[str]:
         with self._lock:
-            rows = list(self._executions.values())
-        every = (codec.read_summary([row[place] for place in _SUMMARY]) for row in rows)
+            stored = list(self._executions.values())
+        every = (rows.read_summary([row[place] for place in _SUMMARY]) for row in stored)
         oldest_first = sorted(
             (each for each in every if each.state not in TERMINAL), key=lambda e: (e.started_at, e.id)
         )
@@ -127,14 +127,14 @@ class MemoryStore:
         task_id: str | None = None,
         min_level: str | None = None,
     ) -> list[LogLine]:
-        levels = codec.levels_from(min_level) if min_level is not None else codec.LEVELS
+        levels = rows.levels_from(min_level) if min_level is not None else rows.LEVELS
         with self._lock:
-            lines = [codec.read_log(row) for row in self._logs.get(execution_id, []) if row[0] > after]
+            lines = [rows.read_log(row) for row in self._logs.get(execution_id, []) if row[0] > after]
         return [line for line in lines if task_id in (None, line.task_id) and line.level in levels][:limit]
 
     def metrics(self, execution_id: str) -> list[Metric]:
         with self._lock:
-            return [codec.read_metric(row) for row in self._metrics.get(execution_id, [])]
+            return [rows.read_metric(row) for row in self._metrics.get(execution_id, [])]
 
     def meta(self, key: str) -> Any:
         with self._lock:
@@ -142,7 +142,7 @@ class MemoryStore:
         return None if text is None else codec.from_json(text)
 
     def set_meta(self, key: str, value: Any) -> None:
-        _key, text = codec.meta_row(key, value)
+        _key, text = rows.meta_row(key, value)
         with self._lock:
             if value is None:
                 self._meta.pop(key, None)
@@ -156,9 +156,9 @@ class MemoryStore:
 def _check_execution(change: ExecutionChange, stored: Row | None) -> None:
     if (change.before is None) != (stored is None):
         raise Fenced(f"execution {change.after.id}: the store {'does not hold' if stored is None else 'holds'} it")
-    if stored is None or change.before is None or codec.own_fields(change.before) == codec.own_fields(change.after):
+    if stored is None or change.before is None or rows.own_fields(change.before) == rows.own_fields(change.after):
         return
-    if stored[_EXECUTION_STATE] in _TERMINAL and not codec.reopens(change.after):
+    if stored[_EXECUTION_STATE] in _TERMINAL and not rows.reopens(change.after):
         raise Fenced(f"execution {change.after.id} is {stored[_EXECUTION_STATE]} in the store")
 
 
@@ -168,7 +168,7 @@ def _check_task_run(run: TaskRun, stored: Row | None, *, new: bool) -> None:
             raise Fenced(f"task run {run.id}: the store {'does not hold' if stored is None else 'holds'} it")
         return
     state, epoch = stored[_STATE], stored[_EPOCH]
-    reopening = codec.reopens(run) and epoch < run.epoch
+    reopening = rows.reopens(run) and epoch < run.epoch
     if epoch > run.epoch or (state in _TERMINAL and not reopening):
         raise Fenced(f"task run {run.id} is {state} under epoch {epoch} in the store; this write has epoch {run.epoch}")
 

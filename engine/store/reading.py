@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from engine.model.execution import Execution
 from engine.model.state import TERMINAL, State
 from engine.ports import ExecutionFilter, ExecutionSummary, LogLine, Metric
-from engine.store import codec
-from engine.store.codec import to_micros, to_text
+from engine.store import rows
+from engine.store.codec import from_text, to_micros, to_text
 from engine.store.tables import SUMMARY, execution_labels, executions, logs, metrics, task_runs
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def execution(connection: Connection, execution_id: str) -> Execution | None:
     if row is None:
         return None
     query = select(task_runs).where(task_runs.c.execution_id == id_).order_by(task_runs.c.seq)
-    return codec.read_execution(row, connection.execute(query))
+    return rows.read_execution(row, connection.execute(query))
 
 
 def page(connection: Connection, where: ExecutionFilter) -> tuple[list[ExecutionSummary], int]:
@@ -33,13 +33,13 @@ def page(connection: Connection, where: ExecutionFilter) -> tuple[list[Execution
     total = connection.execute(select(func.count()).select_from(executions).where(*conditions)).scalar_one()
     newest_first = executions.c.started_at.desc(), executions.c.id.desc()
     query = select(*SUMMARY).where(*conditions).order_by(*newest_first).limit(where.limit).offset(where.offset)
-    return [codec.read_summary(row) for row in connection.execute(query)], total
+    return [rows.read_summary(row) for row in connection.execute(query)], total
 
 
 def unfinished(connection: Connection) -> list[str]:
     oldest_first = executions.c.started_at, executions.c.id
     query = select(executions.c.id).where(executions.c.state.in_(_UNFINISHED)).order_by(*oldest_first)
-    return [codec.from_text(id_) for id_ in connection.execute(query).scalars()]
+    return [from_text(id_) for id_ in connection.execute(query).scalars()]
 
 
 def log_lines(
@@ -49,14 +49,14 @@ def log_lines(
     if task_id is not None:
         query = query.where(logs.c.task_id == to_text(task_id))
     if min_level is not None:
-        query = query.where(logs.c.level.in_(codec.levels_from(min_level)))
-    return [codec.read_log(row) for row in connection.execute(query.order_by(logs.c.id).limit(limit))]
+        query = query.where(logs.c.level.in_(rows.levels_from(min_level)))
+    return [rows.read_log(row) for row in connection.execute(query.order_by(logs.c.id).limit(limit))]
 
 
 def metric_values(connection: Connection, execution_id: str) -> list[Metric]:
     columns = list(metrics.c)[1:]
     query = select(*columns).where(metrics.c.execution_id == to_text(execution_id)).order_by(metrics.c.id)
-    return [codec.read_metric(row) for row in connection.execute(query)]
+    return [rows.read_metric(row) for row in connection.execute(query)]
 
 
 def _conditions(where: ExecutionFilter) -> list[ColumnElement[bool]]:

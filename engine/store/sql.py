@@ -14,7 +14,7 @@ from sqlalchemy import delete, insert, select
 
 from engine.model.execution import Execution
 from engine.ports import ExecutionChange, ExecutionFilter, ExecutionSummary, FlowRecord, LogLine, Metric
-from engine.store import codec, flows, reading, tables, writing
+from engine.store import codec, flows, reading, rows, tables, writing
 from engine.store.database import Database
 
 
@@ -82,7 +82,7 @@ class SqlStore:
         return None if text is None else codec.from_json(text)
 
     def set_meta(self, key: str, value: Any) -> None:
-        name, text = codec.meta_row(key, value)
+        name, text = rows.meta_row(key, value)
         with self.database.writing() as connection:
             connection.execute(delete(tables.meta).where(tables.meta.c.key == name))
             if value is not None:

@@ -17,7 +17,8 @@ from engine.errors import Fenced
 from engine.model.execution import Execution
 from engine.model.state import TERMINAL
 from engine.ports import ExecutionChange
-from engine.store import codec, tables
+from engine.store import rows, tables
+from engine.store.codec import to_text
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Dialect
@@ -46,30 +47,30 @@ def encode(changes: Sequence[ExecutionChange]) -> Batch:
     for change in changes:
         _encode_execution(batch, change.before, change.after)
         for id_, run in change.task_runs.items():
-            row = codec.task_run_row(run)
+            row = rows.task_run_row(run)
             if id_ in change.new_task_runs:
                 batch.new_task_runs.append(row)
             else:
                 batch.moved_task_runs.append(
-                    (*row[codec.TASK_RUN_FIXED :], row[0], run.epoch, int(codec.reopens(run)), run.epoch)
+                    (*row[rows.TASK_RUN_FIXED :], row[0], run.epoch, int(rows.reopens(run)), run.epoch)
                 )
-        batch.logs.extend(map(codec.log_row, change.logs))
-        batch.metrics.extend(map(codec.metric_row, change.metrics))
+        batch.logs.extend(map(rows.log_row, change.logs))
+        batch.metrics.extend(map(rows.metric_row, change.metrics))
     return batch
 
 
 def _encode_execution(batch: Batch, before: Execution | None, after: Execution) -> None:
-    if before is not None and codec.own_fields(before) == codec.own_fields(after):
+    if before is not None and rows.own_fields(before) == rows.own_fields(after):
         return
-    row = codec.execution_row(after)
+    row = rows.execution_row(after)
     if before is None:
         batch.new_executions.append(row)
     else:
-        batch.moved_executions.append((*row[codec.EXECUTION_FIXED :], row[0], int(codec.reopens(after))))
+        batch.moved_executions.append((*row[rows.EXECUTION_FIXED :], row[0], int(rows.reopens(after))))
         if before.labels == after.labels:
             return
         batch.stale_labels.append(row[:1])
-    batch.labels.extend((row[0], codec.to_text(key), codec.to_text(value)) for key, value in after.labels.items())
+    batch.labels.extend((row[0], to_text(key), to_text(value)) for key, value in after.labels.items())
 
 
 class CommitStatements:
@@ -88,13 +89,13 @@ class CommitStatements:
         self.update_execution = _sql(
             dialect,
             update(executions)
-            .values(_parameters(executions, codec.EXECUTION_FIXED))
+            .values(_parameters(executions, rows.EXECUTION_FIXED))
             .where(executions.c.id == bindparam("subject"), or_(_open(executions), _reopening())),
         )
         self.update_task_run = _sql(
             dialect,
             update(runs)
-            .values(_parameters(runs, codec.TASK_RUN_FIXED))
+            .values(_parameters(runs, rows.TASK_RUN_FIXED))
             .where(
                 runs.c.id == bindparam("subject"),
                 runs.c.epoch <= claim,
@@ -124,10 +125,10 @@ class CommitStatements:
             connection.exec_driver_sql(self.insert_metric, batch.metrics)
 
 
-def _check_fence(what: str, rows: Rows, id_place: int, done: int) -> None:
-    if done == len(rows):
+def _check_fence(what: str, sent: Rows, id_place: int, done: int) -> None:
+    if done == len(sent):
         return
-    who = f"{what} {rows[0][id_place]}" if len(rows) == 1 else f"{len(rows) - done} of {len(rows)} {what}s"
+    who = f"{what} {sent[0][id_place]}" if len(sent) == 1 else f"{len(sent) - done} of {len(sent)} {what}s"
     raise Fenced(
         f"{who}: the store holds a newer claim or a final state, so nothing of this commit was written",
         hint="Another engine, or a person, went on with it. Read it again before going on.",
