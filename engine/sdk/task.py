@@ -23,7 +23,11 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
+from engine.model.flow import Task as FlowTask
 from engine.sdk.context import RunContext
+
+#: The properties that every task has, whatever it does. They are the engine's; no task type can have its own.
+RESERVED = frozenset(key for name, field in FlowTask.model_fields.items() for key in (name, field.alias or name))
 
 #: What repeating a task does outside the engine. `pure`: nothing, runs inside the engine's loop and must take
 #: microseconds (shipped tasks only). `idempotent`: repeating is harmless. `effect`: it may matter.
@@ -88,6 +92,12 @@ class Task(Definition):
         super().__init_subclass__(**options)
         if type:
             cls.TYPE, cls.ALIASES, cls.EFFECT = type, aliases, effect
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        super().__pydantic_init_subclass__(**options)
+        if taken := sorted(RESERVED.intersection(cls.model_fields)):
+            raise TypeError(f'{cls.__qualname__}: every task has a property "{taken[0]}" already; choose another name')
 
     def run(self, ctx: RunContext) -> Output | Mapping[str, Any] | None:
         """Do the work. Raise TaskFailed for a failure of the work; any other exception counts as one too."""

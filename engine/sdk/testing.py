@@ -26,20 +26,18 @@ from engine.dialect.document import read
 from engine.dialect.source import decode
 from engine.errors import NotFound, PenstockError, PluginBroken, RetryLater, TaskCancelled, TaskFailed, UsageError
 from engine.expressions import Functions, evaluate, render
-from engine.model.flow import Task as FlowTask
 from engine.model.state import State
 from engine.sdk.context import LOG_LEVELS
 from engine.sdk.folder import load_folder
 from engine.sdk.outputs import plain
 from engine.sdk.properties import render_properties, secret_values
-from engine.sdk.task import Task
+from engine.sdk.task import RESERVED, Task
 
 #: When the fake clock starts.
 START = datetime(2025, 1, 1, tzinfo=UTC)
 MASK = "******"
 
 _LEVEL_NAMES = {number: name for name, number in LOG_LEVELS.items()}
-_ENGINE_PROPERTIES = {key for name, info in FlowTask.model_fields.items() for key in (name, info.alias or name)}
 
 
 class Log(NamedTuple):
@@ -187,7 +185,7 @@ def run_task(
     if inputs:  # a flow without inputs has no such variable
         variables["inputs"] = inputs
     context = FakeContext(task_id=task_id, variables=variables, secrets=secrets or {}, cancel_after=cancel_after)
-    properties = {key: value for key, value in definition.items() if key not in _ENGINE_PROPERTIES}
+    properties = {key: value for key, value in definition.items() if key not in RESERVED}
     try:
         return _attempt(task_class, properties, context)
     finally:

@@ -199,7 +199,7 @@ def test_a_rule_of_the_task_itself_speaks_for_itself() -> None:
                 raise ValueError("set `prompt`")
             return self
 
-    with pytest.raises(TaskFailed, match="^set `prompt`$"):
+    with pytest.raises(TaskFailed, match=r"^set `prompt`$"):
         render_properties(Either, {}, render, evaluate)
     with pytest.raises(TaskFailed) as caught:
         render_properties(Either, {"count": "{{ n }}"}, render, evaluate)
