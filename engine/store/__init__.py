@@ -11,9 +11,10 @@ from engine.store.memory import MemoryStore
 from engine.store.owner import Owner, OwnerRecord, owner_of
 
 if TYPE_CHECKING:
+    from engine.store.integrity import DatabaseReport
     from engine.store.sql import SqlStore
 
-__all__ = ["MemoryStore", "Owner", "OwnerRecord", "open_store", "owner_of"]
+__all__ = ["MemoryStore", "Owner", "OwnerRecord", "db_check", "open_store", "owner_of"]
 
 
 def open_store(url: str, *, owner: bool = False) -> SqlStore:
@@ -33,3 +34,10 @@ def open_store(url: str, *, owner: bool = False) -> SqlStore:
         database.close()
         raise
     return SqlStore(database)
+
+
+def db_check(url: str) -> DatabaseReport:
+    """Look whether the database is whole; nothing is changed. Raises StoreError where nothing can be read at all."""
+    from engine.store import integrity
+
+    return integrity.db_check(url)

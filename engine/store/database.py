@@ -38,6 +38,7 @@ class Database(ABC):
 
     TABLE_NAMES: ClassVar[str]  #: the query that lists the tables
     OURS_ALONE: ClassVar[bool]  #: whether nobody else may keep tables here
+    INTEGRITY: ClassVar[tuple[str, ...]]  #: queries that give a row for each thing that is damaged, or just `ok`
 
     name: str
     dialect: Dialect

@@ -7,14 +7,17 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from engine.errors import UsageError
+from engine.errors import NotFound, UsageError
 from engine.store.database import Database
 
 _EXAMPLES = "Write sqlite:///path/to/file.db or postgresql://user:password@host/database."
 
 
-def open_database(url: str, *, owner: bool) -> Database:
-    """Open it as it is, whatever its schema. Raises UsageError for a URL that makes no sense."""
+def open_database(url: str, *, owner: bool, make: bool = True) -> Database:
+    """Open it as it is, whatever its schema; make a SQLite file that is missing only with `make`.
+
+    Raises UsageError for a URL that makes no sense, NotFound for a file that is missing.
+    """
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
@@ -25,7 +28,10 @@ def open_database(url: str, *, owner: bool) -> Database:
 
             if parsed.database in (None, "", ":memory:") or parsed.query:
                 raise UsageError(f"{url} names no file, or more than a file", hint=_EXAMPLES)
-            return SqliteDatabase(Path(str(parsed.database)).absolute(), owner=owner)
+            path = Path(str(parsed.database)).absolute()
+            if not make and not path.exists():
+                raise NotFound(f"there is no database {path}", hint="It is made by the first run of a flow.")
+            return SqliteDatabase(path, owner=owner, make=make)
         case "postgresql" | "postgres":
             from engine.store.postgres import PostgresDatabase
 

@@ -51,23 +51,30 @@ _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "f
 
 
 class SqliteDatabase(Database):
-    """A SQLite file. With `owner`, it is owned at once; otherwise at the first write, if nobody else owns it."""
+    """A SQLite file. With `owner`, it is owned at once; otherwise at the first write, if nobody else owns it.
+
+    With `make`, folder and file are made where they are missing, as private as can be.
+    """
 
     TABLE_NAMES = "SELECT name FROM sqlite_master WHERE type = 'table'"
     OURS_ALONE = True
+    INTEGRITY = ("PRAGMA integrity_check", "PRAGMA foreign_key_check")
 
-    def __init__(self, path: Path, *, owner: bool) -> None:
+    def __init__(self, path: Path, *, owner: bool, make: bool = True) -> None:
         self.path = path
         self.name = str(path)
         self._lock = RLock()
         self._closed = False
         self._owner: Owner | None = None
         self._writer: Connection | None = None
-        check_place(path)
+        if make:
+            _make_folder(path.parent)
+        check_folder(path.parent)
         if owner:
             self._own()
         check_file(path)
-        self._create_if_absent()
+        if make:
+            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
         self._write_engine = _engine(path, _WRITER, "BEGIN IMMEDIATE", pool_size=None)
         self._read_engine = _engine(path, _READER, "BEGIN", pool_size=4)
         self.dialect = self._write_engine.dialect
@@ -132,24 +139,13 @@ class SqliteDatabase(Database):
         if self._owner is None:
             self._owner = Owner.acquire(self.path)
 
-    def _create_if_absent(self) -> None:
-        if not self.path.exists():
-            os.close(os.open(self.path, os.O_CREAT | os.O_WRONLY, 0o600))
-
     def _refuse_closed(self) -> None:
         if self._closed:
             raise StoreError(f"the database {self.name} is closed")
 
 
-def check_place(path: Path) -> None:
-    """Make the folder if there is none; refuse one where a database cannot live."""
-    folder = path.parent
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(
-            f"the folder {folder} cannot be made: {error.strerror}", hint="Point --home to a folder of yours."
-        ) from error
+def check_folder(folder: Path) -> None:
+    """Refuse a folder where a database cannot live."""
     kind = _file_system(folder)
     if kind in _NETWORK:
         raise StoreError(
@@ -182,6 +178,15 @@ def check_file(path: Path) -> None:
             f"{path} is not a SQLite database",
             hint="It is left as it is. Restore a backup in its place, or move it away to start afresh.",
         )
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"the folder {folder} cannot be made: {error.strerror}", hint="Point --home to a folder of yours."
+        ) from error
 
 
 def _engine(path: Path, pragmas: tuple[str, ...], begin: str, *, pool_size: int | None) -> Engine:
@@ -230,6 +235,6 @@ def _file_system(folder: Path) -> str:
     for line in mounts:
         _device, target, fs, *_rest = line.split(" ")
         depth = len(target)
-        if depth > best and place.is_relative_to(target.replace("\\040", " ")):
+        if depth >= best and place.is_relative_to(target.replace("\\040", " ")):
             best, kind = depth, fs
     return kind

@@ -1,0 +1,86 @@
+"""Is the database whole? Looks everywhere, changes nothing, and needs neither ownership nor a current schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+
+from engine.errors import StoreError
+from engine.store import reading, schema
+from engine.store.codec import from_text
+from engine.store.opening import open_database
+from engine.store.tables import executions, metadata
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from engine.store.database import Database
+
+_ENOUGH = 20  # problems of one kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseReport:
+    """What `penstock db check` shows. `version` is None for a database without tables; `counts` is rows by table."""
+
+    name: str
+    version: str | None
+    expected: str
+    counts: dict[str, int]
+    problems: tuple[str, ...]
+
+    @property
+    def is_sound(self) -> bool:
+        return not self.problems
+
+
+def db_check(url: str) -> DatabaseReport:
+    """Look at every page, reference and execution. Raises StoreError where nothing can be read at all."""
+    database = open_database(url, owner=False, make=False)
+    try:
+        return _check(database)
+    finally:
+        database.close()
+
+
+def _check(database: Database) -> DatabaseReport:
+    version: str | None = None
+    counts: dict[str, int] = {}
+    problems: list[str] = []
+    try:
+        with database.reading() as connection:
+            version = schema.version_of(connection, database)
+            for query in database.INTEGRITY:
+                found = (" ".join(map(str, row)) for row in connection.exec_driver_sql(query).fetchmany(_ENOUGH))
+                problems.extend(line for line in found if line != "ok")
+            if version == schema.VERSION:
+                counts = {
+                    table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+                    for table in metadata.sorted_tables
+                }
+                problems.extend(_damaged_executions(connection))
+    except StoreError as error:
+        if not problems:
+            raise
+        problems.append(error.message)
+    if version is not None and version < schema.VERSION:
+        problems.append(f"the schema is {version}, not {schema.VERSION}: the next start migrates it, after a backup")
+    return DatabaseReport(
+        name=database.name, version=version, expected=schema.VERSION, counts=counts, problems=tuple(problems)
+    )
+
+
+def _damaged_executions(connection: Connection) -> Iterator[str]:
+    """What does not decode: pages can be in order while the text in them is not."""
+    found = 0
+    for id_ in connection.execute(select(executions.c.id)).scalars().all():
+        try:
+            reading.execution(connection, from_text(id_))
+        except StoreError as error:
+            yield error.message
+            found += 1
+            if found == _ENOUGH:
+                return
