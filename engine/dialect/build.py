@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import types as python_types
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin
 
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from engine.dialect import unsupported
 from engine.dialect.document import Document, Path
+from engine.dialect.source import Span
 from engine.dialect.suggest import did_you_mean, nearest, nearest_type
 from engine.dialect.types import TypeIndex
 from engine.dialect.violations import Violation, described, known_properties, violations
@@ -38,7 +40,7 @@ class Builder:
     """Builds the nouns of one document and gathers what is wrong with it."""
 
     def __init__(self, document: Document, types: TypeIndex) -> None:
-        self._document = document
+        self.document = document
         self._types = types
         self._depth = 0
         self.findings: list[Diagnostic] = []
@@ -61,10 +63,18 @@ class Builder:
         severity: Severity = Severity.ERROR,
     ) -> None:
         """Note a finding at the value (or the key) at `path`."""
-        if not self._document.is_written(path) and path:
+        span = self.document.span(path, key=key)
+        if not self.document.is_written(path) and path:
             message += " (the value comes from plugin defaults)"
-        span = self._document.span(path, key=key)
-        self.findings.append(self._document.source.diagnostic(code, message, span, hint=hint, severity=severity))
+        if code == "missing-property" and not key:
+            span = span._replace(width=1)
+        self.note(code, message, span, hint=hint, severity=severity)
+
+    def note(
+        self, code: str, message: str, span: Span, *, hint: str | None = None, severity: Severity = Severity.ERROR
+    ) -> None:
+        """Note a finding at a place of the file."""
+        self.findings.append(self.document.source.diagnostic(code, message, span, hint=hint, severity=severity))
 
     def define(self, model: type[D], data: Mapping[str, Any], path: Path, owner: str) -> D | None:
         """A noun from its map. A property without a value counts as absent."""
@@ -76,7 +86,7 @@ class Builder:
         try:
             return model.model_validate(built, by_alias=True, by_name=False)
         except ValidationError as error:
-            for violation in violations(error, given, model, owner):
+            for violation in violations(error, data, model, owner):
                 self._note(violation, path, data)
             return None
 
@@ -156,14 +166,14 @@ class Builder:
         try:
             model.model_validate(own, by_alias=True, by_name=False)
         except ValidationError as error:
-            for violation in violations(error, own, model, canonical):
+            for violation in violations(error, data, model, canonical):
                 if not _decided_at_run_time(violation):
                     self._note_property(violation, model, data, path)
 
     def _note_property(self, violation: Violation, model: Any, data: Mapping[str, Any], path: Path) -> None:
         if violation.code == "unknown-property" and len(violation.path) == 1:
             hint = did_you_mean(nearest(str(violation.path[0]), _COMMON | known_properties(model))) or violation.hint
-            violation = Violation(violation.code, violation.message, violation.path, hint)
+            violation = replace(violation, hint=hint)
         self._note(violation, path, data)
 
     def _input(self, value: Any, path: Path) -> Input:
@@ -182,7 +192,10 @@ class Builder:
             hint = did_you_mean(nearest(type_, INPUT_TYPES)) or f"it is one of {', '.join(INPUT_TYPES)}"
             self.add("unknown-type", f'there is no input type "{type_}"', (*path, "type"), hint=hint)
             return _BROKEN_INPUT
-        data = {"id" if key == "name" and "id" not in value else key: item for key, item in value.items()}
+        data = self._without_unsupported(value, unsupported.INPUT_PROPERTIES, path, model)
+        if "name" in data and "id" not in data:
+            self.document.respell(path, "name", "id")
+            data["id"] = data.pop("name")
         return self.define(model, data, path, f"an input of type {type_}") or _BROKEN_INPUT
 
     def _untyped(self, value: Mapping[str, Any], path: Path, subject: str) -> None:
@@ -223,6 +236,7 @@ class Builder:
             return data
         if "runIf" in data:
             self.add("conflict", '"when" and "runIf" mean the same; keep one of them', (*path, "when"), key=True)
+        self.document.respell(path, "when", "runIf")
         return {"runIf" if key == "when" else key: value for key, value in data.items()}
 
 

@@ -8,20 +8,33 @@ in depth, lists are concatenated.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
+
+from pydantic import ValidationError
 
 from engine.dialect.types import TypeIndex
 from engine.model.flow import PluginDefault
 
 #: Where the entries themselves are written; they have a `type` too.
-OWN_KEYS = ("pluginDefaults", "taskDefaults")
+OWN_KEY = "pluginDefaults"
+
+
+def own_defaults(data: Mapping[str, Any]) -> list[PluginDefault]:
+    """The entries that a flow has itself. One that is wrong is left out here: who builds the flow reports it."""
+    entries = data.get(OWN_KEY)
+    found = []
+    for entry in entries if isinstance(entries, list) else ():
+        with suppress(ValidationError):
+            found.append(PluginDefault.model_validate(entry, by_alias=True, by_name=False))
+    return found
 
 
 def with_defaults(data: Mapping[str, Any], defaults: Sequence[PluginDefault], types: TypeIndex) -> dict[str, Any]:
     """The flow's data with all defaults filled in. The data given is not changed."""
     if not defaults:
         return dict(data)
-    return {key: value if key in OWN_KEYS else _filled(value, defaults, types) for key, value in data.items()}
+    return {key: value if key == OWN_KEY else _filled(value, defaults, types) for key, value in data.items()}
 
 
 def _filled(value: Any, defaults: Sequence[PluginDefault], types: TypeIndex) -> Any:

@@ -84,23 +84,25 @@ class Document:
 
     def is_written(self, path: Path) -> bool:
         """Whether the value at `path` stands in the file."""
-        node = self.root
-        for step in path:
-            node = node.child(step) if node else None
-        return node is not None
+        return self._node_at(path) is not None
 
-    def is_plain(self, path: Path) -> bool:
-        """Whether the text at `path` is written on one line, character by character."""
-        span = self.span(path)
-        written = self.source.line(span.line)[span.column - 1 :][: span.width]
-        return bool(written.strip("\"'") == self.text_at(path))
+    def respell(self, path: Path, written: str, meant: str) -> None:
+        """Let a property be found under another name too: `when` is an older `runIf`."""
+        node = self._node_at(path)
+        if node is not None and isinstance(node.children, dict) and written in node.children:
+            node.children.setdefault(meant, node.children[written])
+            node.keys.setdefault(meant, node.keys[written])
 
-    def text_at(self, path: Path) -> Any:
+    def data_at(self, path: Path) -> Any:
         """The data at `path`; None when there is none."""
+        node = self._node_at(path)
+        return node.data if node else None
+
+    def _node_at(self, path: Path) -> Node | None:
         node = self.root
         for step in path:
             node = node.child(step) if node else None
-        return node.data if node else None
+        return node
 
 
 def read(source: Source) -> Document:

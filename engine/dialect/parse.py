@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.dialect import rules
 from engine.dialect.build import Builder
-from engine.dialect.defaults import with_defaults
+from engine.dialect.defaults import own_defaults, with_defaults
 from engine.dialect.document import Document, Path, read
 from engine.dialect.report import report
 from engine.dialect.source import Span, decode
@@ -50,10 +50,10 @@ def parse(
         return Parsed(flow=None, diagnostics=[_not_a_flow(document)], document=document)
     builder = Builder(document, types)
     builder.findings.extend(document.problems)
-    own_defaults, data = _own_defaults(builder, data)
-    flow = builder.flow(with_defaults(data, [*own_defaults, *defaults], types))
+    data = _present_spelling(builder, data)
+    flow = builder.flow(with_defaults(data, [*own_defaults(data), *defaults], types))
     check_templates(builder, data)
-    rules.check(builder, flow, data)
+    rules.check(builder, data)
     diagnostics = sorted(dict.fromkeys(builder.findings), key=lambda finding: (finding.line, finding.column))
     if any(finding.severity is Severity.ERROR for finding in diagnostics):
         flow = None
@@ -78,17 +78,12 @@ def _not_a_flow(document: Document) -> Diagnostic:
     return document.source.diagnostic("not-a-flow", message, document.span(()), hint=hint)
 
 
-def _own_defaults(builder: Builder, data: Mapping[str, Any]) -> tuple[list[PluginDefault], Mapping[str, Any]]:
-    """The flow's own plugin defaults, and its data with `taskDefaults` under its present name."""
-    if "taskDefaults" in data and "pluginDefaults" in data:
+def _present_spelling(builder: Builder, data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The flow's data with `taskDefaults` under its present name."""
+    if "taskDefaults" not in data:
+        return data
+    if "pluginDefaults" in data:
         message = '"taskDefaults" and "pluginDefaults" mean the same; keep one of them'
         builder.add("conflict", message, ("taskDefaults",), key=True)
-    key = "pluginDefaults" if "pluginDefaults" in data else "taskDefaults"
-    entries = data.get(key)
-    built = [
-        builder.define(PluginDefault, entry, (key, index), "a plugin default")
-        for index, entry in enumerate(entries if isinstance(entries, list) else ())
-        if isinstance(entry, Mapping)
-    ]
-    renamed = {"pluginDefaults" if name == "taskDefaults" else name: value for name, value in data.items()}
-    return [default for default in built if default is not None], renamed
+    builder.document.respell((), "taskDefaults", "pluginDefaults")
+    return {"pluginDefaults" if name == "taskDefaults" else name: value for name, value in data.items()}

@@ -13,11 +13,11 @@ _SHOWN = 160  #: characters of a line; a longer one is cut around the place
 def format_diagnostic(finding: Diagnostic) -> str:
     """`file:line:column: error[code]: message`, the line, a caret, the hint."""
     head = f"{finding.file}:{finding.line}:{finding.column}: {finding.severity}[{finding.code}]: {finding.message}"
-    lines = [head]
+    lines = [_printable(head)]
     if finding.source_line is not None and finding.source_line.strip():
         lines += _excerpt(finding)
     if finding.hint:
-        lines.append(f"    hint: {finding.hint}")
+        lines.append(f"    hint: {_printable(finding.hint)}")
     return "\n".join(lines)
 
 

@@ -83,10 +83,9 @@ class Source:
 
 def decode(content: str | bytes, file: str) -> Source:
     """The text of a file. Raises FlowInvalid when it is too large, not UTF-8, or holds what no text holds."""
-    if len(content) > MAX_BYTES:
-        Source("", file).refuse(
-            "too-large", f"the file has {len(content):,} bytes; the limit is {MAX_BYTES:,}", Span(1, 1)
-        )
+    size = len(content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass"))
+    if size > MAX_BYTES:
+        Source("", file).refuse("too-large", f"the file has {size:,} bytes; the limit is {MAX_BYTES:,}", Span(1, 1))
     text = content if isinstance(content, str) else _from_bytes(content, file)
     source = Source(text.removeprefix("\ufeff"), file)
     if bad := _FORBIDDEN.search(source.text):
@@ -94,7 +93,7 @@ def decode(content: str | bytes, file: str) -> Source:
             "control-character",
             f"the character U+{ord(bad[0]):04X} is not allowed in YAML",
             place_of(source.text, bad.start()),
-            hint="remove it, or write it as an escape inside double quotes",
+            hint="remove it",
         )
     return source
 

@@ -31,7 +31,8 @@ def unquoted_expression(source: Source, mark: Any, key: Any) -> NoReturn:
     message = f"{subject} starts with {{{{ so YAML reads it as a mapping"
     if not block or "}}" not in rest:
         source.refuse("unquoted-expression", message, Span(number, column + 1, 2), hint="put the whole value in quotes")
-    bare = re.sub(r"(?<=\}\})\s+#.*$", "", rest)
+    end = rest.rindex("}}") + 2
+    bare = rest[:end] + re.sub(r"\s+#.*$", "", rest[end:])
     if bare[-1] in "\"'" and bare.count(bare[-1]) % 2:
         bare = bare[:-1]
     quoted = _quoted(bare)
@@ -64,6 +65,7 @@ def explain(source: Source, error: yaml.MarkedYAMLError) -> FlowInvalid:
         or _missing_space(source, number, context)
         or _second_colon(source, number, error)
         or _after_quote(source, number, column)
+        or _not_a_key(source, context, error)
         or _indentation(source, number, error)
         or source.diagnostic("yaml-syntax", f"this is not YAML: {error.problem}", Span(number, column))
     )
@@ -176,27 +178,40 @@ def _after_quote(source: Source, number: int, column: int) -> Diagnostic | None:
     )
 
 
+def _not_a_key(source: Source, number: int, error: yaml.MarkedYAMLError) -> Diagnostic | None:
+    text = source.line(number).strip()
+    if "':'" not in (error.problem or "") or not text:
+        return None
+    message = "this line is neither a key with a colon nor an item with a dash"
+    return source.diagnostic("yaml-syntax", message, Span(number, source.line(number).index(text) + 1, len(text)))
+
+
 def _indentation(source: Source, number: int, error: yaml.MarkedYAMLError) -> Diagnostic | None:
     line, problem = source.line(number), error.problem or ""
-    if not line.strip() or not any(
-        word in problem for word in ("expected key", "mapping values", "'-' indicator", "':'")
-    ):
+    if not any(words in problem for words in ("expected key", "mapping values", "'-' indicator")):
+        return None
+    if not _KEY.match(line) and not line.lstrip().startswith("- "):
         return None
     indent = len(line) - len(line.lstrip(" "))
-    if "':'" in problem or not (_KEY.match(line) or line.lstrip().startswith("-")):
-        return source.diagnostic(
-            "yaml-syntax",
-            "this line is neither a key with a colon nor an item with a dash",
-            Span(number, indent + 1, len(line.strip())),
-        )
-    above = sorted({len(row) - len(row.lstrip(" ")) for row in source.lines[: number - 1] if row.strip()})
-    hint = f"it is indented by {indent} spaces; the lines above are by {', '.join(map(str, above))}" if above else None
+    above = sorted({column for row in source.lines[: number - 1] for column in _columns(row)})
+    hint = f"it is indented by {indent}; the lines above have keys and items at {', '.join(map(str, above))}"
     return source.diagnostic(
         "bad-indentation",
         "this line is not indented like its neighbours",
         Span(number, indent + 1, len(line.strip())),
-        hint=hint,
+        hint=hint if above else None,
     )
+
+
+def _columns(line: str) -> list[int]:
+    """Where a line's dashes and its key stand, counted from 0."""
+    match = _KEY.match(line)
+    indent = (
+        match[1] if match else line[: len(line) - len(line.lstrip(" "))] if line.lstrip().startswith("- ") else None
+    )
+    if indent is None:
+        return []
+    return [index for index, char in enumerate(indent) if char == "-"] + ([len(indent)] if match else [])
 
 
 def _quoted(value: str) -> str:

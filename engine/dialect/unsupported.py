@@ -48,6 +48,8 @@ _FLOW_TASKS = (
     "Pause LoopUntil WaitFor Loop Subflow Flow ForEachItem WorkingDirectory Worker AllowFailure EachSequential "
     "EachParallel Template Approval"
 )
+INPUT_PROPERTIES: dict[str, str] = {"jsonSchema": _LATER}
+
 #: Types that flows written elsewhere name. A catalog that knows one of them wins over this table.
 TYPES: dict[str, str] = {
     f"{prefix}.{name}": _LATER

@@ -7,6 +7,7 @@ the place that is written in the file.
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -54,41 +55,53 @@ class Violation:
     path: Path
     hint: str | None = None
     value: Any = None
-
-    @property
-    def at_key(self) -> bool:
-        """Whether the key is what is wrong, rather than its value."""
-        return self.code == "unknown-property"
+    at_key: bool = False  #: the key is what is wrong, rather than its value
 
 
-def violations(error: ValidationError, data: Any, model: type[BaseModel], owner: str) -> Iterator[Violation]:
-    """All that a model refuses in `data`. `owner` names what is described, for messages: a type, `the flow`."""
+def violations(
+    error: ValidationError, data: Mapping[str, Any], model: type[BaseModel], owner: str
+) -> Iterator[Violation]:
+    """All that a model refuses in `data`. `owner` names what is described, for messages: a type, `the flow`.
+
+    Properties whose value is None count as absent.
+    """
     grouped: dict[tuple[Path, str], list[ErrorDetails]] = {}
     for details in error.errors(include_url=False):
-        path = _written_path(details, data)
         kind = details["type"] if details["type"] in ("missing", "extra_forbidden") else "value"
-        grouped.setdefault((path, kind), []).append(details)
+        grouped.setdefault((_written_path(details, data), kind), []).append(details)
     paths = [path for path, _ in grouped]
     for (path, kind), found in grouped.items():
+        name, subject = path[-1] if path else "", _subject(path[:-1]) or owner
         # A union whose other member got further: what that one found says more than "this is not text".
         if kind == "value" and found[0]["type"] in _EXPECTED and any(_leads_to(path, other) for other in paths):
             continue
-        if kind == "missing":
-            yield Violation(
-                "missing-property", f'{owner} needs the property "{path[-1]}"', path[:-1], value=found[0]["input"]
-            )
-        elif kind == "extra_forbidden":
-            known = known_properties(model, path[:-1])
-            hint = did_you_mean(nearest(str(path[-1]), known)) or (
-                f"it has {', '.join(sorted(known))}" if 0 < len(known) <= 8 else None
-            )
-            yield Violation("unknown-property", f'{owner} has no property "{path[-1]}"', path, hint, found[0]["input"])
-        else:
+        if kind == "value":
             yield _value_violation(path, found)
+        elif kind == "extra_forbidden":
+            hint = _known_instead(str(name), known_properties(model, path[:-1]))
+            message = f'{subject} has no property "{name}"'
+            yield Violation("unknown-property", message, path, hint, found[0]["input"], at_key=True)
+        elif len(path) == 1 and name in data:
+            yield Violation("missing-property", f'{subject} needs a value for "{name}"', path, at_key=True)
+        else:
+            yield Violation("missing-property", f'{subject} needs the property "{name}"', path[:-1])
+
+
+def _known_instead(name: str, known: set[str]) -> str | None:
+    """The hint for an unknown property: the one that is meant, or all if they are few."""
+    return did_you_mean(nearest(name, known)) or (f"it has {', '.join(sorted(known))}" if 0 < len(known) <= 8 else None)
+
+
+def _subject(path: Path) -> str:
+    """What stands at a path, for a message; empty for what is validated itself."""
+    name = next((step for step in reversed(path) if isinstance(step, str)), None)
+    if name is None:
+        return ""
+    return f'an entry of "{name}"' if isinstance(path[-1], int) else f'"{name}"'
 
 
 def _value_violation(path: Path, found: list[ErrorDetails]) -> Violation:
-    subject = f'"{next((step for step in reversed(path) if isinstance(step, str)), "value")}"'
+    subject = _subject(path) or "the value"
     value = found[0]["input"]
     expected = list(dict.fromkeys(_EXPECTED[e["type"]] for e in found if e["type"] in _EXPECTED))
     others = [e for e in found if e["type"] not in _EXPECTED]
@@ -120,9 +133,8 @@ def _value_violation(path: Path, found: list[ErrorDetails]) -> Violation:
             value=value,
         )
     if kind == "string_pattern_mismatch":
-        return Violation(
-            "invalid-id", f"{subject} must match {context['pattern']}, but is {described(value)}", path, value=value
-        )
+        message = f"{subject} must match {context['pattern']}, but is {described(value)}"
+        return Violation("invalid-id", message, path, _strange_character(value), value)
     message = str(context["error"]) if kind == "value_error" and "error" in context else f"{subject}: {details['msg']}"
     return Violation("invalid-value", message, path, value=value)
 
@@ -140,6 +152,12 @@ def described(value: Any) -> str:
             return f"the text {json.dumps(value[:57] + '...', ensure_ascii=False)}"
         case _:
             return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _strange_character(text: str) -> str | None:
+    """The hint for text that looks right and is not: it holds a character from outside ASCII."""
+    strange = next((char for char in text if not char.isascii()), None)
+    return f"it holds U+{ord(strange):04X} {unicodedata.name(strange, '')}".rstrip() if strange else None
 
 
 def known_properties(model: type[BaseModel], path: Path = ()) -> set[str]:

@@ -1,0 +1,70 @@
+"""Durations and retries: lengths of time that a clock can be set to, and that do not contradict each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from engine.dialect.build import Builder, has_template
+from engine.dialect.document import Path
+from engine.model.duration import parse_duration
+
+MAX_DURATION = timedelta(days=3660)
+MAX_ATTEMPTS = 1_000_000
+
+_NEEDED = {"constant": ("interval",), "exponential": ("interval",), "random": ("minInterval", "maxInterval")}
+#: The first must be shorter than the second.
+_ORDER = (
+    ("interval", "maxInterval"),
+    ("minInterval", "maxInterval"),
+    ("interval", "maxDuration"),
+    ("maxInterval", "maxDuration"),
+)
+
+
+def check_timeout(builder: Builder, timeout: str | None, path: Path) -> None:
+    """A task's timeout, unless an expression gives it."""
+    if timeout is not None and not has_template(timeout):
+        _duration(builder, timeout, path)
+
+
+def check_retry(builder: Builder, retry: Any, path: Path) -> None:
+    """The rules between the properties of a retry. What each of them must look like is the model's to say."""
+    if not isinstance(retry, Mapping):
+        return
+    for name in _NEEDED.get(str(retry.get("type")), ()):
+        if retry.get(name) is None:
+            builder.add("missing-property", f'a retry of type {retry["type"]} needs the property "{name}"', path)
+    if retry.get("behavior") == "CREATE_NEW_EXECUTION":
+        message = "CREATE_NEW_EXECUTION: this version repeats the task, not the whole execution"
+        builder.add("not-supported", message, (*path, "behavior"))
+    if retry.get("maxAttempt") is not None and retry.get("maxAttempts") is not None:
+        builder.add(
+            "conflict", '"maxAttempt" and "maxAttempts" mean the same; keep one of them', (*path, "maxAttempts")
+        )
+    for name in ("maxAttempt", "maxAttempts"):
+        attempts = retry.get(name)
+        if isinstance(attempts, (int, float)) and attempts > MAX_ATTEMPTS:
+            builder.add("out-of-range", f'"{name}" must be at most {MAX_ATTEMPTS:,}', (*path, name))
+    lengths = {
+        name: length
+        for name in ("interval", "minInterval", "maxInterval", "maxDuration")
+        if isinstance(retry.get(name), str) and (length := _duration(builder, retry[name], (*path, name)))
+    }
+    for shorter, longer in _ORDER:
+        if shorter in lengths and longer in lengths and lengths[shorter] >= lengths[longer]:
+            builder.add("invalid-retry", f'"{shorter}" must be shorter than "{longer}"', (*path, shorter))
+
+
+def _duration(builder: Builder, text: str, path: Path) -> timedelta | None:
+    try:
+        length = parse_duration(text)
+        if length <= timedelta(0):
+            raise ValueError(f"`{text}` is not longer than nothing")
+        if length > MAX_DURATION:
+            raise ValueError(f"`{text}` is longer than ten years")
+    except ValueError as error:
+        builder.add("invalid-duration", f'"{path[-1]}": {error}', path)
+        return None
+    return length
