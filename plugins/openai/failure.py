@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 _SAMPLE = 500  #: characters of an answer that an error shows
+_UNCONNECTED = {"ConnectError", "ConnectTimeout", "ProxyError", "UnsupportedProtocol"}  #: httpcore2's names
 _PASSING = {408, 409, 425, 429}
 _HINTS = {
     401: "Check `apiKey`: it has to be a valid key of the service at `baseUrl`.",
@@ -55,14 +56,14 @@ def refused(status: int, headers: Mapping[str, str], body: bytes, *, now: dateti
 def unreachable(error: Exception, where: str) -> CallFailed:
     """No connection, or one that broke before the answer was complete."""
     reason = str(error) or type(error).__name__
-    names = " ".join(type(part).__name__ for part in _causes(error))
+    names = {type(part).__name__ for part in _causes(error)}
     if "CERTIFICATE_VERIFY_FAILED" in reason:
         hint = "The certificate is not trusted: check `baseUrl`, or name your own authority in SSL_CERT_FILE."
         return CallFailed(f"no secure connection to {where}: {reason}", hint=hint)
     if "gaierror" in names:
         hint = "There is no such host, or no name server: check `baseUrl` and the network."
         return CallFailed(f"cannot find {where}: {reason}", hint=hint, passing=True)
-    if "Connect" in names or "Proxy" in names:
+    if names & _UNCONNECTED:
         hint = "Check `baseUrl`, that the service runs, and that no firewall or proxy stands in between."
         return CallFailed(f"cannot connect to {where}: {reason}", hint=hint, passing=True)
     hint = "The service, or something in between, hung up: try again, or give the task a `retry`."
