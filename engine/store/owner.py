@@ -84,6 +84,11 @@ def owner_of(database: Path) -> OwnerRecord | None:
         os.close(file)
 
 
+def last_owner(database: Path) -> OwnerRecord | None:
+    """Who owned the database last, if it never gave it up: the engine that a crash ended."""
+    return _read(database)
+
+
 def lock_path(database: Path) -> Path:
     return database.with_name(database.name + ".lock")
 

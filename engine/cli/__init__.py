@@ -1,0 +1,5 @@
+"""The `penstock` command."""
+
+from engine.cli.root import main
+
+__all__ = ["main"]

@@ -1,0 +1,112 @@
+"""The `penstock` command itself: which subcommands there are, and the one place where errors become exit codes.
+
+Always true: a subcommand's module is imported only when that subcommand is typed, so `--help` costs click alone;
+no error leaves `main` as a traceback, unless PENSTOCK_DEBUG=1 asks for it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from engine import __version__
+from engine.cli.commands import Group, home_option
+from engine.cli.terminal import mend_streams, say_error, wants_colour
+from engine.errors import PenstockError
+
+#: name -> (where the command is, one line for the help).
+SUBCOMMANDS = {
+    "run": ("engine.cli.run:run", "Run a flow and follow it to its end."),
+    "validate": ("engine.cli.validate:validate", "Check flows without running them."),
+    "executions": ("engine.cli.executions:executions", "Look at what has run."),
+    "flows": ("engine.cli.flows:flows", "Look at the stored flows."),
+    "plugins": ("engine.cli.plugins:plugins", "Look at the task types there are."),
+    "eval": ("engine.cli.evaluate:evaluate", "Evaluate an expression as an execution sees it."),
+    "db": ("engine.cli.db:db", "Look after the database."),
+    "completion": ("engine.cli.completion:completion", "Print a script that completes commands in a shell."),
+}
+
+
+class Root(Group):
+    """Loads a subcommand when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(SUBCOMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in SUBCOMMANDS:
+            return None
+        module, _, name = SUBCOMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in SUBCOMMANDS.items()])
+
+
+@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "--version", message="penstock %(version)s")
+def penstock() -> None:
+    """Run Kestra-dialect flows in one Python process.
+
+    State lives in the project's .penstock folder, or where --home or PENSTOCK_HOME points.
+    """
+
+
+penstock.params.append(home_option())
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and leave the process with its exit code."""
+    mend_streams()
+    sys.exit(answer(arguments))
+
+
+def answer(arguments: list[str] | None = None) -> int:
+    """The error boundary: the exit code of a command line, with every error told on stderr."""
+    try:
+        result: Any = penstock.main(
+            args=arguments, prog_name="penstock", standalone_mode=False, color=None if wants_colour() else False
+        )
+        sys.stdout and sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except click.ClickException as refused:
+        refused.show()
+        return refused.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        say_error("interrupted")
+        return 130
+    except PenstockError as error:
+        say_error(error.message, error.hint)
+        return error.exit_code
+    except OSError as error:
+        return _stream_error(error)
+    except Exception as bug:  # noqa: BLE001 - the boundary: whatever gets here is told, never thrown at a person
+        return _bug(bug)
+
+
+def _stream_error(error: OSError) -> int:
+    if error.errno == errno.EPIPE:
+        # Whoever read our output went away (`| head`); Python must not find a broken pipe when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    if error.errno in (errno.ENOSPC, errno.EIO) and error.filename is None:
+        say_error(f"cannot write the output: {error.strerror}")
+        return 1
+    return _bug(error)
+
+
+def _bug(error: Exception) -> int:
+    if os.environ.get("PENSTOCK_DEBUG") == "1":
+        raise error
+    say_error(
+        f"this is a bug in penstock: {type(error).__name__}: {error}",
+        "please report it, with what PENSTOCK_DEBUG=1 adds to the same command",
+    )
+    return 1

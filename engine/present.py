@@ -1,0 +1,242 @@
+"""What an execution looks like from outside: the shapes that REST, pages and the command line share.
+
+Always true: JSON shapes are Kestra's, with fields that would be null left out; times are ISO-8601 in UTC, durations
+ISO-8601. Nothing here reads a clock or a store, so what is shown is a function of what is given.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from engine.model.duration import format_duration
+from engine.model.execution import Attempt, Execution, History, StateChange, TaskRun
+from engine.model.state import TERMINAL, AttemptState, State
+from engine.ports import ExecutionSummary, FlowRecord, LogLine
+
+Json = dict[str, Any]
+
+#: States of a run that its reader will want to see before all others.
+_ALARMING = frozenset({State.FAILED, State.KILLED, State.WARNING})
+
+#: An attempt is a try, not a thing with a life of its own: Kestra knows it by the states of a task run.
+_ATTEMPT_STATES = {
+    AttemptState.STARTED: State.RUNNING,
+    AttemptState.SUCCEEDED: State.SUCCESS,
+    AttemptState.FAILED: State.FAILED,
+    AttemptState.KILLED: State.KILLED,
+    AttemptState.LOST: State.FAILED,
+}
+
+
+def iso_time(at: datetime) -> str:
+    """`2026-01-31T08:00:00.123456Z`."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def execution_json(execution: Execution) -> Json:
+    """An execution with all its task runs."""
+    return _present(
+        id=execution.id,
+        namespace=execution.namespace,
+        flowId=execution.flow_id,
+        flowRevision=execution.flow_revision,
+        inputs=json_ready(execution.inputs),
+        outputs=json_ready(execution.outputs),
+        labels=_labels(execution.labels),
+        state=_state_json(execution.history),
+        taskRunList=[task_run_json(run) for run in execution.in_order()],
+        trigger=json_ready(execution.trigger),
+        parentId=execution.parent_id,
+        originalId=execution.original_id,
+        error=execution.error,
+    )
+
+
+def task_run_json(run: TaskRun) -> Json:
+    """One task run, as it stands in `taskRunList`."""
+    return _present(
+        id=run.id,
+        executionId=run.execution_id,
+        taskId=run.task_id,
+        parentTaskRunId=run.parent_id,
+        value=run.value,
+        iteration=run.iteration,
+        attempts=[_attempt_json(attempt) for attempt in run.attempts] or None,
+        outputs=json_ready(run.outputs),
+        state=_state_json(run.history),
+        error=run.error,
+    )
+
+
+def summary_json(summary: ExecutionSummary) -> Json:
+    """A row of a list of executions: its state without a history."""
+    ended = summary.ended_at
+    state = _present(
+        current=summary.state.value,
+        startDate=iso_time(summary.started_at),
+        endDate=iso_time(ended) if ended else None,
+        duration=format_duration(ended - summary.started_at) if ended else None,
+    )
+    return _present(
+        id=summary.id,
+        namespace=summary.namespace,
+        flowId=summary.flow_id,
+        flowRevision=summary.flow_revision,
+        labels=_labels(summary.labels),
+        state=state,
+        error=summary.error,
+    )
+
+
+def log_json(line: LogLine) -> Json:
+    """One log line."""
+    return _present(
+        executionId=line.execution_id,
+        taskId=line.task_id,
+        taskRunId=line.task_run_id,
+        attemptNumber=line.attempt,
+        timestamp=iso_time(line.at),
+        level=line.level,
+        message=line.message,
+    )
+
+
+def flow_json(record: FlowRecord, *, with_source: bool = False) -> Json:
+    """The head of a stored flow, and its source if asked for."""
+    return _present(
+        id=record.id,
+        namespace=record.namespace,
+        revision=record.revision,
+        disabled=record.disabled,
+        updated=iso_time(record.created_at),
+        source=record.source if with_source else None,
+    )
+
+
+def _present(**fields: Any) -> Json:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def json_ready(value: Any) -> Any:
+    """The value with mappings and tuples of any kind as the dicts and lists that JSON knows."""
+    if isinstance(value, Mapping):
+        return {str(key): json_ready(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_ready(item) for item in value]
+    return value
+
+
+def _labels(labels: Mapping[str, str]) -> list[Json]:
+    return [{"key": key, "value": value} for key, value in labels.items()]
+
+
+def _state_json(history: History) -> Json:
+    first, last = history[0], history[-1]
+    stands_still = last.state in TERMINAL or last.state is State.PAUSED
+    return _present(
+        current=last.state.value,
+        histories=[{"state": change.state.value, "date": iso_time(change.at)} for change in history],
+        startDate=iso_time(first.at),
+        endDate=iso_time(last.at) if stands_still else None,
+        duration=format_duration(last.at - first.at),
+    )
+
+
+def _attempt_json(attempt: Attempt) -> Json:
+    history = [StateChange(State.RUNNING, attempt.started_at)]
+    if attempt.ended_at is not None:
+        history.append(StateChange(_ATTEMPT_STATES[attempt.state], attempt.ended_at))
+    return _present(state=_state_json(tuple(history)), error=attempt.error)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeLine:
+    """One line of an execution's tree: a task run, or how many more there are beside it (`run` is None)."""
+
+    branch: tuple[bool, ...]  #: for each level from the top, whether what stands there is the last of its siblings
+    run: TaskRun | None
+    more: Mapping[State, int] = field(default_factory=dict)
+
+
+class ExecutionTree:
+    """The task runs of one execution, nested, always showable in a few lines.
+
+    Fed with what moved, it does work for that alone; drawing costs the lines drawn, however many task runs there are.
+    """
+
+    def __init__(self, runs: Iterable[TaskRun] = ()) -> None:
+        self.runs: dict[str, TaskRun] = {}
+        self._children: dict[str | None, list[str]] = {}
+        self._tallies: dict[str | None, Counter[State]] = {}
+        #: By parent, the children worth a line before all others; a dict keeps their order.
+        self._notable: dict[str | None, dict[str, None]] = {}
+        self.update(runs)
+
+    def update(self, runs: Iterable[TaskRun]) -> None:
+        """Take in the newest values of task runs."""
+        for run in sorted(runs, key=lambda run: run.seq):
+            before = self.runs.get(run.id)
+            tally = self._tallies.setdefault(run.parent_id, Counter())
+            if before is None:
+                self._children.setdefault(run.parent_id, []).append(run.id)
+            else:
+                tally[before.state] -= 1
+            tally[run.state] += 1
+            notable = self._notable.setdefault(run.parent_id, {})
+            if run.state in TERMINAL and run.state not in _ALARMING:
+                notable.pop(run.id, None)
+            else:
+                notable[run.id] = None
+            self.runs[run.id] = run
+
+    def counts(self) -> Counter[State]:
+        """How many task runs are in each state."""
+        return sum((+tally for tally in self._tallies.values()), Counter())
+
+    def lines(self, limit: int | None = None) -> list[TreeLine]:
+        """The tree from the top, in at most `limit` lines; None draws everything."""
+        if limit is None:
+            return list(self._walk(None, (), None))
+        for breadth in (limit, limit // 2, limit // 4, 3, 2, 1):
+            lines: list[TreeLine] = []
+            for line in self._walk(None, (), max(breadth, 1)):
+                lines.append(line)
+                if len(lines) > limit:
+                    break
+            else:
+                return lines
+        return lines[:limit]
+
+    def _walk(self, parent: str | None, branch: tuple[bool, ...], breadth: int | None) -> Iterator[TreeLine]:
+        shown, more = self._pick(parent, breadth)
+        for position, run_id in enumerate(shown):
+            here = (*branch, position == len(shown) - 1 and not more)
+            yield TreeLine(branch=here, run=self.runs[run_id])
+            yield from self._walk(run_id, here, breadth)
+        if more:
+            yield TreeLine(branch=(*branch, True), run=None, more=more)
+
+    def _pick(self, parent: str | None, breadth: int | None) -> tuple[Sequence[str], Mapping[State, int]]:
+        """The children that get a line, in order, and the states of those that do not."""
+        children = self._children.get(parent, [])
+        if breadth is None or len(children) <= breadth:
+            return children, {}
+        chosen = {run_id for run_id, _ in zip(self._notable[parent], range(breadth), strict=False)}
+        for run_id in reversed(children[-2 * breadth :]):
+            if len(chosen) >= breadth:
+                break
+            chosen.add(run_id)
+        shown = sorted(chosen, key=lambda run_id: self.runs[run_id].seq)
+        more = self._tallies[parent] - Counter(self.runs[run_id].state for run_id in shown)
+        return shown, dict(more)
+
+
+def first_failure(runs: Iterable[TaskRun]) -> TaskRun | None:
+    """The task run that explains a failed execution: the first that failed by itself, not through what it holds."""
+    failed = sorted((run for run in runs if run.state is State.FAILED), key=lambda run: (run.history[-1].at, run.seq))
+    holders = {run.parent_id for run in failed}
+    return next((run for run in failed if run.id not in holders), None)
