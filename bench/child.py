@@ -12,6 +12,7 @@ import json
 import resource
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from workloads import WORKLOADS, Workload
@@ -19,13 +20,16 @@ from workloads import WORKLOADS, Workload
 from engine import Engine
 from engine.model.execution import Execution
 
+CLIENTS = 64  #: how many wait for an execution at the same time, where a workload runs its executions together
+
 
 def run(engine: Engine, workload: Workload, path: Path) -> tuple[float, list[Execution]]:
     flow = engine.load(path)
+    engine.unfinished()  # opens the database
     start = time.perf_counter()
     if workload.together:
-        submitted = [engine.submit(flow) for _ in range(workload.executions)]
-        done = [engine.follow(execution.id) for execution in submitted]
+        with ThreadPoolExecutor(CLIENTS) as clients:
+            done = list(clients.map(lambda _: engine.run(flow), range(workload.executions)))
     else:
         done = [engine.run(flow) for _ in range(workload.executions)]
     return time.perf_counter() - start, done

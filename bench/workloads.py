@@ -70,7 +70,7 @@ WORKLOADS: dict[str, Workload] = {
         *_shapes("parallel", "in a Parallel", parallel),
         Workload(name="one_by_one", title="200 executions of 2 tasks, in turn", tasks=_TWO, executions=200, batch=2),
         Workload(
-            name="together", title="200 executions of 2 tasks, at once", tasks=_TWO, executions=200, together=True
+            name="together", title="200 executions of 2 tasks, by 64 clients", tasks=_TWO, executions=200, together=True
         ),
         Workload(name="each_1000", title="ForEach over 1,000 values", tasks=for_each(1000, RETURN)),
         Workload(name="each_10000", title="ForEach over 10,000 values", tasks=for_each(10_000, RETURN), slow=True),
