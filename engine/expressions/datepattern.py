@@ -206,9 +206,7 @@ _SPECIAL: dict[str, Callable[[datetime], str]] = {
     "iso_offset_time": lambda moment: _iso_local(moment, date=False) + _offset(moment, 3, "Z"),
     "iso_local_time": lambda moment: _iso_local(moment, date=False),
     "iso_week_date": _iso_week_date,
-    "rfc_1123_date_time": lambda moment: (
-        format_date(moment, "EEE, d MMM uuuu HH:mm:ss ") + (_offset(moment, 2, "GMT"))
-    ),
+    "rfc_1123_date_time": lambda moment: format_date(moment, "EEE, d MMM uuuu HH:mm:ss ") + (_offset(moment, 2, "GMT")),
 }
 
 

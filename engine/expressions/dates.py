@@ -6,6 +6,7 @@ import calendar
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from email.utils import parsedate_to_datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -47,14 +48,16 @@ def moment_of(value: Any, zone: tzinfo, existing_format: Any = None) -> datetime
             return datetime.fromtimestamp(value, zone)
         if isinstance(value, str):
             return _read(value, zone, existing_format)
-    except (OverflowError, OSError) as error:
+    except (OverflowError, OSError, ValueError) as error:
         hint = "A number counts seconds; milliseconds have to be divided by 1000."
         raise ExpressionError(f"Unable to read a date ({error})", code="invalid-date", hint=hint) from None
     raise ExpressionError(f"A date is needed, and this is {kind(value)},", code="invalid-date")
 
 
 def _read(text: str, zone: tzinfo, existing_format: Any) -> datetime:
-    if existing_format is not None and not str(existing_format).startswith("iso"):
+    if existing_format == "rfc_1123_date_time":
+        return parsedate_to_datetime(text)
+    if existing_format is not None and not java_text(existing_format).startswith("iso"):
         return _Reading(text, java_text(existing_format)).moment(zone)
     suffix = _ZONE_SUFFIX.search(text)
     plain = text[: suffix.start()] if suffix else text
@@ -112,11 +115,13 @@ class _Reading:
         elif letter in "XxZ":
             self.zone = zone_of(self.take(r"Z|[+-]\d{2}(?::?\d{2})?"), UTC)
         elif letter in "zVO":
-            self.zone = zone_of(self.take(r"[A-Za-z_]+(?:/[A-Za-z_]+)*(?:[+-]\d{1,2}(?::\d{2})?)?|[+-]\d{2}:\d{2}"), UTC)
+            self.zone = zone_of(
+                self.take(r"[A-Za-z_]+(?:/[A-Za-z_]+)*(?:[+-]\d{1,2}(?::\d{2})?)?|[+-]\d{2}:\d{2}"), UTC
+            )
         elif letter == "S":
-            self.fields["micro"] = int(self.take(r"\d{%d}" % count)[:6].ljust(6, "0"))
+            self.fields["micro"] = int(self.take(rf"\d{{{count}}}")[:6].ljust(6, "0"))
         else:
-            digits = self.take(r"\d{%d}" % count if touching or count == 2 else r"\d{%d,9}" % count)
+            digits = self.take(rf"\d{{{count}}}" if touching or count == 2 else rf"\d{{{count},9}}")
             value = int(digits)
             self.fields[letter] = 2000 + value if letter in "yu" and count == 2 else value
 

@@ -11,5 +11,5 @@ MAX_NESTING = 60  #: parentheses, subscripts, operators and tags inside each oth
 MAX_HEIGHT = 90  #: levels of one expression's tree; Python itself stops at 200 parentheses
 MAX_DEPTH = 100  #: macro calls, render() rounds, and levels of printed data
 MAX_SECONDS = 0.8  #: processor time of one evaluation; a busy machine does not make a flow fail
-JQ_SECONDS = 1.0  #: time for one jq program that is more than a path
+JQ_SECONDS = 0.8  #: processor time of one jq program that is more than a path
 COMPILED = 4096  #: templates kept compiled

@@ -117,21 +117,21 @@ _NUMBERS = ("INT", "LONG", "BIGINTEGER", "FLOAT", "DOUBLE", "BIGDECIMAL")
     "{{ ('41' | number) + 1 }}",
     "42",
 )
-def number(value: Any, type: Any = None) -> Any:  # noqa: A002
+def number(value: Any, type_: Any = None) -> Any:
     text = as_text(value)
     if text is None:
         return None
-    if type is not None and type not in _NUMBERS:
+    if type_ is not None and type_ not in _NUMBERS:
         raise ExpressionError(f"`number` knows the types {', '.join(_NUMBERS)}", code="expression-type")
     try:
         exact = Decimal(text.strip())
     except InvalidOperation:
         raise ExpressionError(f"Unable to read `{text[:100]}` as a number", code="invalid-number") from None
-    if type == "BIGDECIMAL":
+    if type_ == "BIGDECIMAL":
         return exact
     whole = exact == exact.to_integral_value() if exact.is_finite() and exact.adjusted() < 400 else False
-    if type in ("INT", "LONG", "BIGINTEGER") and not whole:
+    if type_ in ("INT", "LONG", "BIGINTEGER") and not whole:
         raise ExpressionError(f"`{text[:100]}` is not an integer,", code="invalid-number")
-    if type in ("INT", "LONG", "BIGINTEGER") or (type is None and text.strip().lstrip("+-").isdecimal()):
+    if type_ in ("INT", "LONG", "BIGINTEGER") or (type_ is None and text.strip().lstrip("+-").isdecimal()):
         return int(exact)
     return float(exact)

@@ -23,16 +23,20 @@ def absolute(value: Any) -> Any:
 
 
 @declare("filter", "numberFormat", "A number by a Java pattern.", "{{ 1234.5 | numberFormat('#,##0.00') }}", "1,234.50")
-def number_format(value: Any, format: Any = "#,##0.###") -> Any:  # noqa: A002
+def number_format(value: Any, format_: Any = "#,##0.###") -> Any:
     if value is None:
         return None
     if not is_number(value):
-        raise ExpressionError(f"`numberFormat` needs a number, and this is {kind(value)},", code="expression-type",
-                              hint="Turn text into a number with `| number`.")
-    match = _PATTERN.fullmatch(java_text(format))
+        raise ExpressionError(
+            f"`numberFormat` needs a number, and this is {kind(value)},",
+            code="expression-type",
+            hint="Turn text into a number with `| number`.",
+        )
+    match = _PATTERN.fullmatch(java_text(format_))
     if match is None or len(match.group()) > 200:
-        raise ExpressionError(f"`{java_text(format)[:50]}` is no number pattern,", code="number-pattern",
-                              hint="Write it as `#,##0.00`.")
+        raise ExpressionError(
+            f"`{java_text(format_)[:50]}` is no number pattern,", code="number-pattern", hint="Write it as `#,##0.00`."
+        )
     number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
     return _written(number, match) if number.is_finite() else java_text(value)
 

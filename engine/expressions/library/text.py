@@ -131,12 +131,18 @@ def split(value: Any, delimiter: Any, limit: Any = None) -> Any:
 
 @declare("filter", "startsWith", "Whether the text starts with another.", "{{ 'Ada' | startsWith('A') }}", "true")
 def starts_with(value: Any, value_: Any) -> bool:
-    return value is not None and java_text(value).startswith(java_text(value_))
+    return _present("startsWith", value).startswith(java_text(value_))
 
 
 @declare("filter", "endsWith", "Whether the text ends with another.", "{{ 'Ada' | endsWith('A') }}", "false")
 def ends_with(value: Any, value_: Any) -> bool:
-    return value is not None and java_text(value).endswith(java_text(value_))
+    return _present("endsWith", value).endswith(java_text(value_))
+
+
+def _present(name: str, value: Any) -> str:
+    if value is None:
+        raise ExpressionError(f"`{name}` of null,", code="expression-type", hint="Give a default: `?? ''`.")
+    return java_text(value)
 
 
 @declare(
@@ -211,20 +217,25 @@ def slugify(value: Any) -> Any:
 @declare("filter", "indent", "Indent every line but the first.", "{{ 'a\nb' | indent(2) }}", "a\n  b")
 def indent(value: Any, amount: Any, prefix: Any = " ") -> Any:
     text = as_text(value)
-    return None if text is None else _indented(text, amount, prefix)
+    return text and _indented(text, amount, prefix)
 
 
 @declare("filter", "nindent", "A new line, then every line indented.", "{{ 'a\nb' | nindent(2) }}", "\n  a\n  b")
 def nindent(value: Any, amount: Any, prefix: Any = " ") -> Any:
     text = as_text(value)
-    return None if text is None else _indented("\n" + text, amount, prefix)
+    return text and _indented(_line_end(text) + text, amount, prefix)
+
+
+def _line_end(text: str) -> str:
+    return next((end for end in ("\r\n", "\n", "\r") if end in text), "\n")
 
 
 def _indented(text: str, amount: Any, prefix: Any) -> str:
     count, unit = max(integer(amount, "amount"), 0), java_text(prefix)
     if count * len(unit) > MAX_TEXT:
         raise limit(f"Text longer than {MAX_TEXT} characters")
-    return bounded_join("\n" + unit * count, text.split("\n"))
+    end = _line_end(text)
+    return bounded_join(end + unit * count, text.split(end))
 
 
 @declare("filter", "urlencode", "For the query part of a URL.", "{{ 'a b&c' | urlencode }}", "a+b%26c")
@@ -246,11 +257,11 @@ def urldecode(value: Any) -> Any:
     "{{ \"it's\" | escapeChar('single') }}",
     "it\\'s",
 )
-def escape_char(value: Any, type: Any) -> Any:  # noqa: A002
+def escape_char(value: Any, type_: Any) -> Any:
     text = as_text(value)
     if text is None:
         return None
-    match java_text(type):
+    match java_text(type_):
         case "single":
             return text.replace("'", "\\'")
         case "double":
