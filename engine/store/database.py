@@ -83,15 +83,16 @@ def translated(name: str) -> Iterator[None]:
 
 
 def _reason(error: DBAPIError) -> str:
-    return str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
+    words = str(error.orig).strip() or type(error.orig).__name__
+    return words.partition(" with text ")[0].splitlines()[0]  # the driver shows the text that it cannot decode
 
 
 def _hint(error: DBAPIError) -> str | None:
-    code: str | None = getattr(error.orig, "sqlite_errorname", None)
+    words, code = str(error.orig), getattr(error.orig, "sqlite_errorname", None)
+    if "Could not decode" in words:
+        code = "SQLITE_CORRUPT"
     if code is not None:
         return next((hint for start, hint in _SQLITE_HINTS.items() if code.startswith(start)), None)
-    if "malformed" in str(error.orig):  # the driver gives no code when decoding fails
-        return _SQLITE_HINTS["SQLITE_CORRUPT"]
-    if error.connection_invalidated or "connect" in str(error.orig):
+    if error.connection_invalidated or "connect" in words:
         return "Is the database running, and does the URL name its host, port, user and password?"
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from sqlalchemy import func, select
 from engine.errors import StoreError
 from engine.store import reading, schema
 from engine.store.codec import from_text
+from engine.store.database import translated
 from engine.store.opening import open_database
 from engine.store.tables import executions, metadata
 
@@ -38,7 +40,7 @@ class DatabaseReport:
 
 
 def db_check(url: str) -> DatabaseReport:
-    """Look at every page, reference and execution. Raises StoreError where nothing can be read at all."""
+    """Look at every page, reference and execution. Raises StoreError for what is no database of ours."""
     database = open_database(url, owner=False, make=False)
     try:
         return _check(database)
@@ -47,38 +49,42 @@ def db_check(url: str) -> DatabaseReport:
 
 
 def _check(database: Database) -> DatabaseReport:
-    version: str | None = None
+    with database.reading() as connection:
+        version = schema.version_of(connection, database)
     counts: dict[str, int] = {}
     problems: list[str] = []
-    try:
-        with database.reading() as connection:
-            version = schema.version_of(connection, database)
-            for query in database.INTEGRITY:
-                found = (" ".join(map(str, row)) for row in connection.exec_driver_sql(query).fetchmany(_ENOUGH))
-                problems.extend(line for line in found if line != "ok")
-            if version == schema.VERSION:
-                counts = {
-                    table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
-                    for table in metadata.sorted_tables
-                }
-                problems.extend(_damaged_executions(connection))
-    except StoreError as error:
-        if not problems:
-            raise
-        problems.append(error.message)
-    if version is not None and version < schema.VERSION:
+    for query in database.INTEGRITY:
+        with _noted(problems), database.reading() as connection:
+            found = (" ".join(map(str, row)) for row in connection.exec_driver_sql(query).fetchmany(_ENOUGH))
+            problems.extend(line for line in found if line != "ok")
+    if version == schema.VERSION:
+        with _noted(problems), database.reading() as connection:
+            for table in metadata.sorted_tables:
+                counts[table.name] = connection.execute(select(func.count()).select_from(table)).scalar_one()
+            problems.extend(_damaged_executions(connection, database.name))
+    elif version is not None:
         problems.append(f"the schema is {version}, not {schema.VERSION}: the next start migrates it, after a backup")
     return DatabaseReport(
         name=database.name, version=version, expected=schema.VERSION, counts=counts, problems=tuple(problems)
     )
 
 
-def _damaged_executions(connection: Connection) -> Iterator[str]:
+@contextmanager
+def _noted(problems: list[str]) -> Iterator[None]:
+    """One look that fails is a finding, and the other looks go on."""
+    try:
+        yield
+    except StoreError as error:
+        problems.append(error.message)
+
+
+def _damaged_executions(connection: Connection, name: str) -> Iterator[str]:
     """What does not decode: pages can be in order while the text in them is not."""
     found = 0
     for id_ in connection.execute(select(executions.c.id)).scalars().all():
         try:
-            reading.execution(connection, from_text(id_))
+            with translated(f"{name}, execution {id_},"):
+                reading.execution(connection, from_text(id_))
         except StoreError as error:
             yield error.message
             found += 1

@@ -111,7 +111,8 @@ def _read(database: Path) -> OwnerRecord | None:
 
 def _command() -> str:
     """What was typed, up to the first option: options may carry secrets."""
-    words = [Path(sys.argv[0]).name, *sys.argv[1:]]
+    program = Path(sys.argv[0])
+    words = [program.parent.name if program.name == "__main__.py" else program.name, *sys.argv[1:]]
     end = next((place for place, word in enumerate(words) if word.startswith("-")), len(words))
     return " ".join(words[:end])[:500] or "python"
 

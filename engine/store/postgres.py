@@ -82,18 +82,22 @@ class PostgresDatabase(Database):
     def _was_committed(self, number: int) -> bool:
         """What became of a transaction whose COMMIT was sent but never answered."""
         deadline = time.monotonic() + _UNDECIDED_SECONDS
-        while True:
-            with self._engine.connect() as connection:
-                status = connection.exec_driver_sql("SELECT pg_xact_status(%s::xid8)", (str(number),)).scalar_one()
+        status: str | None = None
+        while time.monotonic() < deadline:
+            try:
+                with self._engine.connect() as connection:
+                    query = "SELECT pg_xact_status(%s::xid8)"
+                    status = connection.exec_driver_sql(query, (str(number),)).scalar_one()
+            except DBAPIError:
+                status = "unreachable"
             if status in ("committed", "aborted"):
-                return bool(status == "committed")
-            if time.monotonic() > deadline:
-                raise StoreError(
-                    f"{self.name} lost the link during a commit and cannot say after {_UNDECIDED_SECONDS} s whether "
-                    f"transaction {number} was applied (it is {status or 'unknown'})",
-                    hint="Restart this engine: it reads what is stored and goes on from there.",
-                )
-            time.sleep(0.1)
+                return status == "committed"
+            time.sleep(0.05)
+        raise StoreError(
+            f"{self.name} lost the link during a commit and could not say for {_UNDECIDED_SECONDS} s whether "
+            f"transaction {number} was applied ({status or 'unknown'})",
+            hint="Restart this engine: it reads what is stored and goes on from there.",
+        )
 
 
 def _engine(url: URL) -> Engine:

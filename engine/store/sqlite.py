@@ -72,11 +72,15 @@ class SqliteDatabase(Database):
         check_folder(path.parent)
         if owner:
             self._own()
-        check_file(path)
-        if make:
-            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-        self._write_engine = _engine(path, _WRITER, "BEGIN IMMEDIATE", pool_size=None)
-        self._read_engine = _engine(path, _READER, "BEGIN", pool_size=4)
+        try:
+            check_file(path)
+            if make:
+                os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+            self._write_engine = _engine(path, _WRITER, "BEGIN IMMEDIATE", pool_size=None)
+            self._read_engine = _engine(path, _READER, "BEGIN", pool_size=4)
+        except BaseException:
+            self._disown()
+            raise
         self.dialect = self._write_engine.dialect
 
     @contextmanager
@@ -115,8 +119,7 @@ class SqliteDatabase(Database):
             except (StoreError, sqlite3.Error) as error:  # all commits are safe in the log: a next start reads it
                 _log.warning("closing %s: %s", self.name, error)
             finally:
-                if self._owner is not None:
-                    self._owner.release()
+                self._disown()
 
     def backup(self, suffix: str) -> Path:
         """Copy the database, as it is now, to a new file beside it; the file's path."""
@@ -138,6 +141,11 @@ class SqliteDatabase(Database):
     def _own(self) -> None:
         if self._owner is None:
             self._owner = Owner.acquire(self.path)
+
+    def _disown(self) -> None:
+        if self._owner is not None:
+            self._owner.release()
+            self._owner = None
 
     def _refuse_closed(self) -> None:
         if self._closed:

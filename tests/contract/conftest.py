@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
+from sqlalchemy.pool import NullPool
 
 from engine.ports import Store
 from engine.store import MemoryStore, open_store
@@ -47,13 +48,12 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
     """The URL of a new, empty schema."""
     url = make_url(postgres_server).set(drivername="postgresql+psycopg")
     schema = f"test_{uuid.uuid4().hex}"
-    admin = create_engine(url)
+    admin = create_engine(url, poolclass=NullPool)
     with admin.begin() as connection:
         connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
     yield url.update_query_dict({"options": f"-csearch_path={schema}"}).render_as_string(hide_password=False)
     with admin.begin() as connection:
         connection.exec_driver_sql(f"DROP SCHEMA {schema} CASCADE")
-    admin.dispose()
 
 
 @pytest.fixture
