@@ -164,8 +164,6 @@ class Catalog:
         for plugin in _plugins_of(point for point in points if _distribution_of(point) != DISTRIBUTION):
             self._registry.add(plugin)
         for folder in self._folders:
-            if folder.resolve() == CHECKOUT / "plugins":  # the shipped ones are known already
-                continue
             for found in load_folder(folder):
                 if found.task_class is None:
                     entry = Entry(type=found.path.stem, aliases=(), source=str(found.path), error=found.error)

@@ -114,6 +114,12 @@ def test_a_folder_neither_shadows_nor_is_shadowed(folder: Path) -> None:
     assert "penstock" not in json.__name__
 
 
+def test_a_class_without_a_type_of_its_own_is_no_task_type(folder: Path) -> None:
+    (folder / "greet.py").write_text(GREET + "\n\nclass Variant(Greet): ...\n")
+    (listed,) = [entry for entry in Catalog(folders=[folder]).entries() if entry.source.endswith("greet.py")]
+    assert (listed.type, listed.error) == ("acme.Greet", None)
+
+
 def test_two_folders_may_hold_files_of_the_same_name(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
@@ -207,6 +213,6 @@ def test_metadata_that_is_missing_or_old_is_explained(monkeypatch: pytest.Monkey
         Catalog()
 
 
-def test_the_shipped_folder_is_not_loaded_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    catalog = Catalog(folders=[registry.CHECKOUT / "plugins"])
-    assert not [entry for entry in catalog.entries() if entry.error and "already provided" in entry.error]
+def test_a_checkout_may_be_a_project_itself() -> None:
+    entries = Catalog(folders=[registry.CHECKOUT / "plugins"]).entries()
+    assert [entry for entry in entries if entry.source != "penstock" or entry.error] == []

@@ -22,6 +22,7 @@ VALUES: dict[str, Any] = {
     "number_text": "7",
     "names": ["a", "b"],
     "names_text": '["a", 1]',
+    "names_of_templates": ["{{ n }}"],
     "map": {"k": 1},
     "map_text": '{"k": "{{ n }}"}',
     "message": {"role": "user", "content": "{{ word }}", "maxTokens": "3"},
@@ -131,6 +132,7 @@ def test_what_is_not_set_stays_unset() -> None:
 def test_what_an_expression_gave_is_never_rendered_again() -> None:
     assert sample(message="{{ message }}").message == Message(content="{{ word }}", max_tokens=3)
     assert sample(anything="{{ map_text }}").anything == '{"k": "{{ n }}"}'
+    assert sample(names="{{ names_of_templates }}").names == ["{{ n }}"]
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,13 @@ def test_a_task_can_be_told_to_stop(after: float) -> None:
     assert probe("sleep", cancel_after=after).state == "KILLED"
 
 
+def test_the_clock_stops_when_the_task_is_told_to() -> None:
+    context = FakeContext(cancel_after=10)
+    with pytest.raises(sdk.TaskCancelled):
+        context.sleep(60)
+    assert (context.slept, context.cancelled) == (10, True)
+
+
 def test_a_task_that_is_done_before_is_not_stopped() -> None:
     assert probe("sleep", cancel_after=61).state == "SUCCESS"
 
