@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar
 from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 import engine.sdk as sdk
 from plugins.openai import answer, request
@@ -77,7 +77,9 @@ class ChatCompletion(sdk.Task, type="io.kestra.plugin.openai.ChatCompletion", ef
         "One of `prompt` and `messages` has to be there.",
     )
     messages: list[request.Message] | None = Field(
-        default=None, description="The conversation so far, oldest message first. Needed when there is no `prompt`."
+        default=None,
+        validate_default=True,
+        description="The conversation so far, oldest message first. Needed when there is no `prompt`.",
     )
     functions: list[request.Function] | None = Field(
         default=None, description="What the model may ask to be called, each with the arguments that it takes."
@@ -135,6 +137,24 @@ class ChatCompletion(sdk.Task, type="io.kestra.plugin.openai.ChatCompletion", ef
         "trouble on the server. Never beyond `clientTimeout`; a longer wait that the server asks for becomes "
         "a later attempt of the task.",
     )
+
+    # Written as checks of single properties, so that a flow is told of them, at their line, before it runs.
+
+    @field_validator("messages")
+    @classmethod
+    def _something_to_ask(
+        cls, messages: list[request.Message] | None, info: ValidationInfo
+    ) -> list[request.Message] | None:
+        if not messages and not info.data.get("prompt", "unknown"):
+            raise ValueError("there is nothing to ask: set `prompt` or `messages`")
+        return messages
+
+    @field_validator("function_call")
+    @classmethod
+    def _names_a_function(cls, function_call: str | None, info: ValidationInfo) -> str | None:
+        if function_call and "functions" in info.data:
+            request.check_choice(function_call, info.data["functions"] or [])
+        return function_call
 
     def run(self, ctx: sdk.RunContext) -> Completion:
         target = Target.of(self.api_key, self.base_url, self.organization, self.project)

@@ -15,6 +15,7 @@ from pydantic import Field, field_validator
 import engine.sdk as sdk
 
 Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
+_CHOICES = ("auto", "none", "required")
 ParameterType = Literal["string", "number", "integer", "boolean", "array", "object"]
 
 
@@ -69,11 +70,6 @@ def messages(given: Sequence[Message], prompt: str | None) -> list[dict[str, Any
     wire = [_message(index, message) for index, message in enumerate(given)]
     if prompt:
         wire.append({"role": "user", "content": prompt})
-    if not wire:
-        raise sdk.TaskFailed(
-            "there is nothing to ask: `prompt` and `messages` are both missing or empty",
-            hint="Set one of them. If `prompt` is an expression, look at what it renders to.",
-        )
     return wire
 
 
@@ -88,24 +84,29 @@ def tools(functions: Sequence[Function]) -> list[dict[str, Any]]:
     return [{"type": "function", "function": _function(function)} for function in functions]
 
 
+def check_choice(function_call: str, functions: Sequence[Function]) -> None:
+    """Raises ValueError for a choice that the functions do not offer. Their names may still be expressions."""
+    names = [function.name for function in functions]
+    if function_call in names or any("{{" in name for name in names):
+        return
+    word = function_call.lower()
+    if word == "required" and not functions:
+        raise ValueError("`required` needs `functions` to choose from")
+    if word not in _CHOICES:
+        declared = ", ".join(names) or "none"
+        raise ValueError(
+            f"`functions` does not declare {function_call} (declared: {declared}); "
+            f"name one of them, or {', '.join(_CHOICES)}"
+        )
+
+
 def tool_choice(function_call: str | None, functions: Sequence[Function]) -> Any:
     """Which function the model has to call; None leaves it to the model."""
-    if not function_call:
-        return None
+    if not function_call or not functions:
+        return None  # the API refuses a choice where there is nothing to choose from
     if function_call in [function.name for function in functions]:
         return {"type": "function", "function": {"name": function_call}}
-    word = function_call.lower()
-    if word not in ("auto", "none", "required"):
-        declared = ", ".join(function.name for function in functions) or "none"
-        raise sdk.TaskFailed(
-            f"`functionCall` names {function_call}, which `functions` does not declare (declared: {declared})",
-            hint="Name a declared function, or one of auto, none and required.",
-        )
-    if functions:
-        return word
-    if word == "required":
-        raise sdk.TaskFailed("`functionCall: required` needs `functions`", hint="Declare at least one function.")
-    return None  # the API refuses a choice where there is nothing to choose from
+    return function_call.lower()
 
 
 def response_format(schema: dict[str, Any] | str | None) -> dict[str, Any] | None:

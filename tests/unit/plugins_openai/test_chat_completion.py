@@ -12,7 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
+from engine.catalog import Catalog
+from engine.dialect import load
+from engine.errors import FlowInvalid
 from engine.model.state import State
+from engine.sdk.conformance import problems_of
 from engine.sdk.testing import TaskResult, run_task
 from plugins.openai.chat_completion import ChatCompletion
 from tests.unit.plugins_openai.double import KEY, Service, completion
@@ -34,6 +38,10 @@ def ask(service: Service, **properties: Any) -> TaskResult:
 def test_it_is_known_by_its_name_in_flows() -> None:
     assert ChatCompletion.TYPE == "io.kestra.plugin.openai.ChatCompletion"
     assert ChatCompletion.EFFECT == "idempotent"
+
+
+def test_it_has_all_that_its_users_need() -> None:
+    assert problems_of(ChatCompletion) == []
 
 
 def test_an_answer_and_what_it_used(service: Service) -> None:
@@ -124,6 +132,41 @@ def test_threads_share_connections(service: Service) -> None:
 
     assert [result.state for result in results] == [State.SUCCESS] * 20
     assert service.connections <= 4
+
+
+VALID = {"type": ChatCompletion.TYPE, "id": "ask", "apiKey": "{{ secret('KEY') }}", "model": "gpt-4o"}
+FUNCTION = {"name": "f", "description": "d"}
+
+
+def loaded(properties: dict[str, Any]) -> None:
+    source = yaml.safe_dump({"id": "flow", "namespace": "company.team", "tasks": [{**VALID, **properties}]})
+    load(source, file="flow.yaml", types=Catalog())
+
+
+@pytest.mark.parametrize(
+    ("properties", "told"),
+    [
+        ({}, "nothing to ask"),
+        ({"prompt": "x", "functions": [FUNCTION], "functionCall": "g"}, r"does not declare g \(declared: f\)"),
+        ({"prompt": "x", "functionCall": "g"}, r"does not declare g \(declared: none\)"),
+    ],
+)
+def test_a_mistake_is_told_before_the_run(properties: dict[str, Any], told: str) -> None:
+    with pytest.raises(FlowInvalid, match=told):
+        loaded(properties)
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {"prompt": "{{ flow.id }}", "n": "{{ vars.n }}"},
+        {"messages": "{{ outputs.ask.choices }}", "functions": "{{ vars.f }}", "functionCall": "g"},
+        {"prompt": "x", "functions": [{"name": "{{ vars.f }}"}], "functionCall": "g"},
+        {"prompt": "x", "functions": [FUNCTION], "functionCall": "{{ vars.f }}"},
+    ],
+)
+def test_what_only_a_run_can_know_is_no_mistake(properties: dict[str, Any]) -> None:
+    loaded(properties)
 
 
 def test_knowing_the_type_loads_no_sdk() -> None:

@@ -215,14 +215,14 @@ def test_the_choice_of_a_function(service: Service, function_call: str, choice: 
 @pytest.mark.parametrize(
     ("properties", "told"),
     [
-        ({}, "`prompt` and `messages` are both missing or empty"),
-        ({"prompt": "{{ '' }}"}, "`prompt` and `messages` are both missing or empty"),
-        ({"messages": []}, "`prompt` and `messages` are both missing or empty"),
+        ({}, "nothing to ask: set `prompt` or `messages`"),
+        ({"prompt": "{{ '' }}"}, "nothing to ask: set `prompt` or `messages`"),
+        ({"messages": []}, "nothing to ask: set `prompt` or `messages`"),
         ({"messages": [{"role": "usr", "content": "x"}]}, "messages[0].role"),
         ({"messages": [{"role": "user"}]}, "`messages[0]` has the role user and no `content`"),
         ({"messages": [{"role": "tool", "content": "x"}]}, "no `toolCallId`"),
         ({"messages": [{"role": "function", "content": "x"}]}, "no `name`"),
-        ({"prompt": "x", "functions": [OTHER], "functionCall": "othr"}, "`functionCall` names othr"),
+        ({"prompt": "x", "functions": [OTHER], "functionCall": "othr"}, "does not declare othr (declared: other)"),
         ({"prompt": "x", "functionCall": "other"}, "(declared: none)"),
         ({"prompt": "x", "functionCall": "required"}, "needs `functions`"),
         ({"prompt": "x", "functions": [OTHER, OTHER]}, "declares other more than once"),
