@@ -68,7 +68,8 @@ class Chaos(Play):
         before = self.execution
         self.step(event)
         invariants.after_each_decision(before, self.execution, self.flow)
-        if isinstance(event, AttemptFinished) and event.epoch != before.task_runs[event.task_run_id].epoch:
+        answered = before.task_runs.get(event.task_run_id) if isinstance(event, AttemptFinished) else None
+        if isinstance(event, AttemptFinished) and (answered is None or answered.epoch != event.epoch):
             assert self.execution is before, "the answer of an earlier attempt counts for nothing"
 
     def perform(self, command: object) -> None:
