@@ -191,7 +191,7 @@ def strike(run: Run, number: int, chance: random.Random) -> list[Line]:
     """Kill the run: one time in three while it starts, else soon after some task has spoken."""
     if number % 3 == 0:
         run.wait_a_little(chance.uniform(0, 0.8))
-        return run.end()[0]
+        return after_the_kill(run)
     target = chance.randint(1, STEPS)
     heard = []
     for line in run.lines():
@@ -199,7 +199,14 @@ def strike(run: Run, number: int, chance: random.Random) -> list[Line]:
         if len(heard) == target:
             break
     run.wait_a_little(chance.choice([0, 0, 0.001, 0.003, 0.01]))
-    return heard + run.end()[0]
+    return heard + after_the_kill(run)
+
+
+def after_the_kill(run: Run) -> list[Line]:
+    """The rest of a killed run's evidence. It died of the kill, or had just ended well."""
+    rest, printed = run.end()
+    assert run.process.returncode in {0, -signal.SIGKILL}, printed
+    return rest
 
 
 def test_killed_at_any_moment_everything_acknowledged_is_there(
