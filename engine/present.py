@@ -19,8 +19,8 @@ from engine.ports import ExecutionSummary, FlowRecord, LogLine
 
 Json = dict[str, Any]
 
-#: States of a run that its reader will want to see before all others.
-_ALARMING = frozenset({State.FAILED, State.KILLED, State.WARNING})
+#: States in which nothing happens that a reader would want to see before all others.
+_CALM = (TERMINAL | {State.CREATED, State.QUEUED}) - {State.FAILED, State.KILLED, State.WARNING}
 
 #: An attempt is a try, not a thing with a life of its own: Kestra knows it by the states of a task run.
 _ATTEMPT_STATES = {
@@ -187,7 +187,7 @@ class ExecutionTree:
                 tally[before.state] -= 1
             tally[run.state] += 1
             notable = self._notable.setdefault(run.parent_id, {})
-            if run.state in TERMINAL and run.state not in _ALARMING:
+            if run.state in _CALM:
                 notable.pop(run.id, None)
             else:
                 notable[run.id] = None

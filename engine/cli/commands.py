@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from difflib import get_close_matches
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.cli.terminal import printable
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -101,17 +101,16 @@ def database_file(settings: Settings) -> Path | None:
 
 
 def key_values(pairs: Sequence[str], option: str) -> dict[str, str]:
-    """`key=value` options as a mapping. Raises UsageError."""
+    """`name=value` options as a mapping. Raises UsageError."""
     values: dict[str, str] = {}
     for pair in pairs:
-        key, equals, value = pair.partition("=")
+        try:
+            key, equals, value = os.fsencode(pair).decode("utf-8").partition("=")
+        except UnicodeDecodeError:
+            raise UsageError(f"{option} {pair} is not valid UTF-8") from None
         if not (key and equals):
-            raise UsageError(f"{option} {printable(pair)} is not key=value")
+            raise UsageError(f"{option} {pair} is not name=value")
         if key in values:
             raise UsageError(f"{option} {key} is given twice")
-        try:
-            pair.encode()
-        except UnicodeEncodeError:
-            raise UsageError(f"{option} {key} is not valid UTF-8") from None
         values[key] = value
     return values

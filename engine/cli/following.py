@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from types import TracebackType
@@ -16,7 +16,16 @@ from typing import TYPE_CHECKING, Self
 import click
 
 from engine.cli.executions import log_text
-from engine.cli.terminal import dim, human_duration, is_terminal, printable, speaks_unicode, state, wants_colour
+from engine.cli.terminal import (
+    abandon_stdout,
+    dim,
+    human_duration,
+    is_terminal,
+    printable,
+    speaks_unicode,
+    state,
+    wants_colour,
+)
 from engine.cli.tree import run_duration, run_title, tree_text
 from engine.model.execution import Execution, TaskRun
 from engine.model.state import State
@@ -24,6 +33,8 @@ from engine.ports import LogLine
 from engine.present import ExecutionTree
 
 if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions
+    from rich.segment import Segment
     from rich.text import Text
 
 REFRESHES_PER_SECOND = 10
@@ -57,7 +68,6 @@ class PlainView(View):
 
     def __init__(self) -> None:
         self._shown: dict[str, State] = {}
-        self._broken = False
 
     def update(self, execution: Execution, runs: Sequence[TaskRun], logs: Sequence[LogLine]) -> None:
         lines = [(line.at, 1, 0, log_text(line)) for line in logs if line.level not in _DETAILS]
@@ -76,12 +86,11 @@ class PlainView(View):
             os.write(2, f"{text}\n".encode())  # inside a signal handler nothing else may write
 
     def _write(self, lines: Sequence[str]) -> None:
-        if self._broken or not lines:
-            return
         try:
-            click.echo("\n".join(lines))
-        except OSError:
-            self._broken = True
+            if lines:
+                click.echo("\n".join(lines))
+        except BrokenPipeError:
+            abandon_stdout()
 
 
 class LiveView(View):
@@ -91,6 +100,7 @@ class LiveView(View):
         from rich.console import Console
         from rich.live import Live
 
+        self._unicode = speaks_unicode()  # asked before rich stands in for stdout
         self._tree = ExecutionTree()
         self._lock = threading.Lock()  # rich redraws in a thread of its own
         self._notice = ""
@@ -120,7 +130,7 @@ class LiveView(View):
             lines = [log_text(line) for line in said[:MAX_LOG_LINES]]
             if len(said) > len(lines):
                 lines.append(dim(f"... {len(said) - len(lines):,} more: penstock executions logs {execution.id}"))
-            self._console.print(_text(lines), soft_wrap=True)
+            self._console.print(_Raw(lines if wants_colour() else list(map(click.unstyle, lines))), soft_wrap=True)
 
     def notice(self, text: str) -> None:
         self._notice = text
@@ -129,8 +139,20 @@ class LiveView(View):
         limit = max(min(MAX_TREE_LINES, self._console.height - 2), 3)
         with self._lock:
             lines = self._tree.lines(limit)
-        shown = tree_text(lines, datetime.now(UTC), unicode=speaks_unicode())
+        shown = tree_text(lines, datetime.now(UTC), unicode=self._unicode)
         return _text([*shown, click.style(self._notice, fg="yellow")] if self._notice else shown)
+
+
+class _Raw:
+    """Lines that rich passes on as they are: parsing and measuring them would cost more than running the task."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self._lines = lines
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        from rich.segment import Segment
+
+        yield Segment("\n".join(self._lines) + "\n")
 
 
 def view_for(*, quiet: bool) -> View:

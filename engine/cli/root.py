@@ -16,8 +16,8 @@ import click
 
 from engine import __version__
 from engine.cli.commands import Group, home_option
-from engine.cli.terminal import mend_streams, say_error, wants_colour
-from engine.errors import PenstockError
+from engine.cli.terminal import abandon_stdout, mend_streams, printable, say_error, wants_colour
+from engine.errors import FlowInvalid, PenstockError
 
 #: name -> (where the command is, one line for the help).
 SUBCOMMANDS = {
@@ -74,7 +74,8 @@ def answer(arguments: list[str] | None = None) -> int:
         result: Any = penstock.main(
             args=arguments, prog_name="penstock", standalone_mode=False, color=None if wants_colour() else False
         )
-        sys.stdout and sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except click.ClickException as refused:
         refused.show()
@@ -82,6 +83,9 @@ def answer(arguments: list[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         say_error("interrupted")
         return 130
+    except FlowInvalid as invalid:
+        say_findings(invalid)
+        return invalid.exit_code
     except PenstockError as error:
         say_error(error.message, error.hint)
         return error.exit_code
@@ -91,10 +95,17 @@ def answer(arguments: list[str] | None = None) -> int:
         return _bug(bug)
 
 
+def say_findings(invalid: FlowInvalid) -> None:
+    """What is wrong with a flow, as `penstock validate` tells it."""
+    from engine.cli.validate import painted
+
+    errors = [finding for finding in invalid.diagnostics if finding.severity == "error"]
+    click.echo("\n\n".join(map(painted, errors)) or printable(invalid.message), err=True)
+
+
 def _stream_error(error: OSError) -> int:
     if error.errno == errno.EPIPE:
-        # Whoever read our output went away (`| head`); Python must not find a broken pipe when it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        abandon_stdout()
         return 1
     if error.errno in (errno.ENOSPC, errno.EIO) and error.filename is None:
         say_error(f"cannot write the output: {error.strerror}")

@@ -9,7 +9,7 @@ import click
 
 from engine.cli.commands import Command, database_file, key_values, open_engine
 from engine.cli.sources import MAX_INPUT_BYTES, check_file, looks_like_file, read_file
-from engine.cli.terminal import dim, human_duration, printable, say_error, say_hint, say_json, state
+from engine.cli.terminal import abandon_stdout, dim, human_duration, printable, say_error, say_hint, say_json, state
 from engine.errors import FlowInvalid, UsageError
 
 if TYPE_CHECKING:
@@ -138,6 +138,18 @@ def _tell_left_behind(count: int) -> None:
 
 def _conclude(execution: Execution, *, as_json: bool, quiet: bool) -> None:
     """The last words: how it went, what it gave, and after a failure where to look."""
+    try:
+        _print_result(execution, as_json=as_json, quiet=quiet)
+    except BrokenPipeError:
+        abandon_stdout()
+    if _EXIT_CODES.get(execution.state, 1) == 1:
+        say_error(_reason(execution))
+        say_hint(f"penstock executions logs {execution.id}")
+    elif execution.state == "PAUSED":
+        say_hint(f"it waits for a decision: penstock executions show {execution.id}")
+
+
+def _print_result(execution: Execution, *, as_json: bool, quiet: bool) -> None:
     from engine.cli.executions import shortened
     from engine.present import execution_json
 
@@ -149,11 +161,6 @@ def _conclude(execution: Execution, *, as_json: bool, quiet: bool) -> None:
         click.echo(f"{state(execution.state)}  {name}  {execution.id}  {dim(took)}")
         for key, value in (execution.outputs or {}).items():
             click.echo(f"  {key}: {shortened(value)}")
-    if _EXIT_CODES.get(execution.state, 1) == 1:
-        say_error(_reason(execution))
-        say_hint(f"penstock executions logs {execution.id}")
-    elif execution.state == "PAUSED":
-        say_hint(f"it waits for a decision: penstock executions show {execution.id}")
 
 
 def _reason(execution: Execution) -> str:

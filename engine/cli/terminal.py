@@ -48,6 +48,11 @@ def mend_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def abandon_stdout() -> None:
+    """Whoever read our output went away (`| head`): from now on write to nowhere, also when Python flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
 def wants_colour() -> bool:
     """Whether colours are welcome at all; whether there is a terminal to show them is another question."""
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

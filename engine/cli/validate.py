@@ -58,6 +58,7 @@ def validate(paths: tuple[str, ...], as_json: bool, as_sarif: bool) -> int:
 
 def findings_of(path: str, catalog: Catalog, settings: Settings) -> list[Diagnostic]:
     """All that is to be said about one file."""
+    from engine.check import check
     from engine.dialect import parse
     from engine.model.diagnostic import Diagnostic
 
@@ -66,7 +67,7 @@ def findings_of(path: str, catalog: Catalog, settings: Settings) -> list[Diagnos
         parsed = parse(read_file(path), file=name, types=catalog, defaults=settings.plugin_defaults)
     except PenstockError as error:
         return [Diagnostic(code="unreadable", message=error.message, file=name, hint=error.hint)]
-    return parsed.diagnostics
+    return sorted([*parsed.diagnostics, *check(parsed, catalog)], key=lambda finding: (finding.line, finding.column))
 
 
 def painted(finding: Diagnostic) -> str:
