@@ -18,6 +18,7 @@ from pathlib import Path
 from engine.dialect.suggest import did_you_mean, nearest_type
 from engine.errors import NotFound, PluginBroken
 from engine.model.flow import CONTAINERS
+from engine.sdk.faults import told
 from engine.sdk.folder import load_folder
 from engine.sdk.task import Effect, Task
 
@@ -71,8 +72,10 @@ class _Plugin:
             else:
                 loaded.model_rebuild()  # a property whose type makes no sense is found here, not in somebody's run
                 self.task_class = loaded
-        except (Exception, SystemExit) as error:  # noqa: BLE001  somebody else's code may raise anything
-            self.error = f"{about} is broken: {type(error).__name__}: {error}"
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001  somebody else's code may raise anything
+            self.error = f"{about} is broken: {told(error)}"
 
 
 @dataclass(slots=True)

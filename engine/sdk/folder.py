@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from engine.sdk.faults import told
 from engine.sdk.task import Task
 
 
@@ -55,7 +56,9 @@ def _private_package(folder: Path) -> str:
 def _load(module_name: str, path: Path) -> Iterator[Found]:
     try:
         module = importlib.import_module(module_name)
-    except (Exception, SystemExit) as error:  # noqa: BLE001  somebody else's code may raise anything
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001  somebody else's code may raise anything
         yield Found(path, error=_story(error, path))
         return
     for value in list(vars(module).values()):
@@ -69,8 +72,10 @@ def _load(module_name: str, path: Path) -> Iterator[Found]:
 
 
 def _story(error: BaseException, path: Path) -> str:
-    """What went wrong and in which line of the plugin."""
+    """What went wrong, and in which line of the plugin."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(path)]
-    line = error.lineno if isinstance(error, SyntaxError) else frames[-1].lineno if frames else None
-    where = path.name if line is None else f"{path.name}, line {line}"
-    return f"{where}: {type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
+    file, line = (frames[-1].filename, frames[-1].lineno) if frames else (str(path), None)
+    if isinstance(error, SyntaxError) and error.filename:
+        file, line = error.filename, error.lineno
+    where = Path(file).name if line is None else f"{Path(file).name}, line {line}"
+    return f"{where}: {told(error)}"

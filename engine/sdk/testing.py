@@ -24,10 +24,11 @@ from typing import Any, NamedTuple
 
 from engine.dialect.document import read
 from engine.dialect.source import decode
-from engine.errors import NotFound, PenstockError, PluginBroken, RetryLater, TaskCancelled, TaskFailed, UsageError
+from engine.errors import NotFound, PluginBroken, RetryLater, TaskCancelled, TaskFailed, UsageError
 from engine.expressions import Functions, evaluate, render
 from engine.model.state import State
 from engine.sdk.context import LOG_LEVELS
+from engine.sdk.faults import told
 from engine.sdk.folder import load_folder
 from engine.sdk.outputs import plain
 from engine.sdk.properties import render_properties, secret_values
@@ -199,7 +200,7 @@ def _attempt(task_class: type[Task], properties: Mapping[str, Any], context: Fak
             outputs=plain(returned) or {},
             logs=context.logs,
             metrics=context.metrics,
-            error=context.masked(_told(error)) if error else None,
+            error=context.masked(told(error)) if error else None,
             retry_after=error.seconds if isinstance(error, RetryLater) else None,
             exception=error,
         )
@@ -213,12 +214,10 @@ def _attempt(task_class: type[Task], properties: Mapping[str, Any], context: Fak
         return ended(State.KILLED, error=error)
     except TaskFailed as error:
         return ended(State.FAILED, error.outputs, error)
-    except (Exception, SystemExit) as error:  # noqa: BLE001  a task may raise anything; the test looks at it
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001  a task may raise anything; the test looks at it
         return ended(State.FAILED, error=error)
-
-
-def _told(error: BaseException) -> str:
-    return error.message if isinstance(error, PenstockError) else f"{type(error).__name__}: {error}"
 
 
 def _definition(task: str | Mapping[str, Any]) -> Mapping[str, Any]:

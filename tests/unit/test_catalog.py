@@ -135,11 +135,17 @@ def test_two_folders_may_hold_files_of_the_same_name(tmp_path: Path) -> None:
         ("x = 1\ny = nonsense\n", "bad.py, line 2: NameError: name 'nonsense' is not defined"),
         ("def f(:\n", "bad.py, line 1: SyntaxError: invalid syntax"),
         ("import sys\nsys.exit(3)\n", "bad.py, line 2: SystemExit: 3"),
+        (
+            "class Odd(BaseException):\n    def __str__(self):\n        1 / 0\nraise Odd\n",
+            "bad.py, line 4: Odd: (its text cannot be shown)",
+        ),
+        ("from . import _half\n", "_half.py, line 1: SyntaxError: invalid syntax"),
         ("import no_such_module\n", "bad.py, line 1: ModuleNotFoundError: No module named 'no_such_module'"),
     ],
 )
 def test_a_broken_file_is_listed_and_takes_no_other_down(folder: Path, source: str, reason: str) -> None:
     (folder / "bad.py").write_text(source)
+    (folder / "_half.py").write_text("x = = 1\n")
     (folder / "greet.py").write_text(GREET)
     catalog = Catalog(folders=[folder])
     assert catalog.canonical("acme.Greet") == "acme.Greet"
