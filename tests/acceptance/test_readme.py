@@ -86,3 +86,15 @@ def test_links_lead_somewhere() -> None:
 
     assert links
     assert not [link for link in links if link and not (ROOT / link).exists()]
+
+
+def test_files_that_the_documentation_names_are_there() -> None:
+    pages = [ROOT / "docs" / "architecture.md", *sorted((ROOT / "docs" / "decisions").glob("*.md"))]
+    named = re.compile(r"`((?:engine|plugins|tests|migrations|bench|flows|docs)/[\w./-]*)`")
+    missing = {
+        f"{page.name}: {path}"
+        for page in pages
+        for path in named.findall(page.read_text(encoding="utf-8"))
+        if not (ROOT / path).exists()
+    }
+    assert not missing
