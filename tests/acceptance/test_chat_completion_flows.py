@@ -16,7 +16,7 @@ from engine import Engine
 from engine.errors import FlowInvalid
 from engine.model.execution import Execution, TaskRun
 from engine.model.state import State
-from tests.unit.plugins_openai.double import KEY, Service, completion
+from tests.unit.plugins_openai.double import KEY, Service, completion, wait_for_hang_up
 
 FLOWS = Path(__file__).parents[2] / "flows"
 DEFAULTS = """\
@@ -116,7 +116,7 @@ def test_a_run_that_is_killed_hangs_up(engine: Engine, service: Service) -> None
 
     def silence(handler: BaseHTTPRequestHandler) -> None:
         asked.set()
-        handler.rfile.read(1)
+        wait_for_hang_up(handler)
         gone.set()
 
     def kill_when_asked() -> None:

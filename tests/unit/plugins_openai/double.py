@@ -6,6 +6,7 @@ request, or scripted: `service.script(...)` says what the next requests get inst
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections import deque
@@ -199,3 +200,9 @@ def begin(handler: BaseHTTPRequestHandler, *headers: tuple[str, str]) -> None:
         handler.send_header(name, value)
     handler.end_headers()
     handler.wfile.flush()
+
+
+def wait_for_hang_up(handler: BaseHTTPRequestHandler) -> None:
+    """Returns once the client has let go of the connection."""
+    with contextlib.suppress(ConnectionResetError):  # it may leave bytes unread
+        handler.rfile.read(1)

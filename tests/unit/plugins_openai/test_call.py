@@ -18,7 +18,7 @@ from engine.sdk import RetryLater, TaskCancelled, TaskFailed
 from engine.sdk.testing import FakeContext
 from plugins.openai import failure
 from plugins.openai.call import Call, Reply, Target
-from tests.unit.plugins_openai.double import KEY, Service, begin, completion
+from tests.unit.plugins_openai.double import KEY, Service, begin, completion, wait_for_hang_up
 
 BODY = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}]}
 
@@ -208,7 +208,7 @@ def test_a_drip_does_not_stretch_the_deadline(service: Service, ctx: FakeContext
         begin(handler, ("Content-Length", "1000"))
         handler.wfile.write(b"{")
         ctx.slept += 11  # the deadline passes while the answer comes in
-        handler.rfile.read(1)
+        wait_for_hang_up(handler)
         gone.set()
 
     service.script(raw=drip)
@@ -223,7 +223,7 @@ def test_a_drip_does_not_stretch_the_deadline(service: Service, ctx: FakeContext
 def test_a_silent_service_is_left_at_the_deadline(service: Service, ctx: FakeContext) -> None:
     def silence(handler: BaseHTTPRequestHandler) -> None:
         ctx.slept += 100
-        handler.rfile.read(1)
+        wait_for_hang_up(handler)
 
     service.script({"error": {"message": "busy"}}, status=503)
     service.script(raw=silence)
@@ -239,7 +239,7 @@ def test_a_task_that_is_told_to_stop_lets_go(service: Service, ctx: FakeContext)
 
     def silence(handler: BaseHTTPRequestHandler) -> None:
         ctx.cancel_after = 0
-        handler.rfile.read(1)
+        wait_for_hang_up(handler)
         gone.set()
 
     service.script(raw=silence)
