@@ -1,0 +1,29 @@
+"""Static checking of a flow against the catalog: what `validate` says beyond what the dialect refuses.
+
+A finding here is certain, or it is not made: a false alarm on a flow that works is worse than silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from engine.check.defaults import invalid_defaults
+from engine.check.references import unknown_references
+from engine.check.secrets import literal_secrets
+from engine.dialect import Parsed, TypeIndex
+from engine.model.diagnostic import Diagnostic
+
+__all__ = ["check"]
+
+
+def check(parsed: Parsed, types: TypeIndex) -> list[Diagnostic]:
+    """All findings about a parsed flow, in the order of the file. Works on what can be read of an invalid one too."""
+    document = parsed.document
+    if document is None or not isinstance(document.data, Mapping):
+        return []
+    found = [
+        *unknown_references(document, document.data),
+        *invalid_defaults(document, parsed.flow),
+        *literal_secrets(document, parsed.tasks, types),
+    ]
+    return sorted(found, key=lambda finding: (finding.line, finding.column))

@@ -6,6 +6,7 @@ What a runnable task's own properties must look like is its plugin's to say; the
 
 from __future__ import annotations
 
+import json
 import types as python_types
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
@@ -210,7 +211,8 @@ class Builder:
         if type_ in unsupported.TYPES:
             self.add("not-supported", f"{type_}: {unsupported.TYPES[type_]}", path)
             return
-        hint = did_you_mean(nearest_type(type_, self._types.names()))
+        meant = nearest_type(type_, self._types.names())
+        hint = did_you_mean(self._types.canonical(meant) if meant else None)
         self.add(
             "unknown-type",
             f'there is no task type "{type_}"',
@@ -244,8 +246,20 @@ def _decided_at_run_time(violation: Violation) -> bool:
     """Whether the value is not known before its expressions are rendered, or is turned into text then."""
     if violation.code in ("missing-property", "unknown-property"):
         return False
-    scalar_as_text = violation.code == "wrong-type" and isinstance(violation.value, (bool, int, float))
-    return has_template(violation.value) or (scalar_as_text and " must be text" in violation.message)
+    if violation.code == "wrong-type" and isinstance(violation.value, (bool, int, float)):
+        return " must be text" in violation.message
+    return has_template(violation.value) or (violation.code == "wrong-type" and _is_json(violation.value))
+
+
+def _is_json(value: Any) -> bool:
+    """Whether text holds a list or a map as JSON, which is accepted wherever one is due."""
+    if not isinstance(value, str) or not value.lstrip().startswith(("[", "{")):
+        return False
+    try:
+        json.loads(value)
+    except ValueError:
+        return False
+    return True
 
 
 def has_template(value: Any) -> bool:

@@ -14,9 +14,9 @@ from engine.dialect.timing import check_retry, check_timeout
 from engine.model.flow import Dag
 
 #: Words that the REST paths of flows and executions already use in the place of an id.
-RESERVED_IDS = frozenset(
-    "pause resume force-run change-status kill executions search source disable enable".split()  # noqa: SIM905
-)
+RESERVED_IDS = frozenset({
+    "pause", "resume", "force-run", "change-status", "kill", "executions", "search", "source", "disable", "enable",
+})  # fmt: skip
 _SYSTEM = "system."
 _READ_ONLY = "system.readOnly"
 
@@ -35,7 +35,7 @@ def check(builder: Builder, data: Mapping[str, Any]) -> None:
     check_triggers(builder, data.get("triggers"))
     check_retry(builder, data.get("retry"), ("retry",))
     for path, task in builder.tasks:
-        check_timeout(builder, task.timeout, (*path, "timeout"))
+        check_timeout(builder, task.timeout or builder.document.data_at((*path, "timeout")), (*path, "timeout"))
         check_retry(builder, builder.document.data_at((*path, "retry")), (*path, "retry"))
         if isinstance(task, Dag):
             _check_dag(builder, task, path)

@@ -11,6 +11,7 @@ import re
 from functools import cached_property
 from typing import NamedTuple, NoReturn
 
+from engine.dialect.codes import CODES
 from engine.errors import FlowInvalid
 from engine.model.diagnostic import Diagnostic, Edit, Severity
 
@@ -60,6 +61,7 @@ class Source:
         edit: Edit | None = None,
     ) -> Diagnostic:
         """A finding at a place of this file."""
+        assert code in CODES, f"{code} is not in the table of codes"
         return Diagnostic(
             code=code,
             message=message,

@@ -10,7 +10,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that `word` is most likely a slip of; None when nothing is near."""
     by_folded = {name.casefold().replace("_", "").replace("-", ""): name for name in known}
     folded = word.casefold().replace("_", "").replace("-", "")
-    close = difflib.get_close_matches(folded, by_folded, n=1, cutoff=0.7)
+    close = difflib.get_close_matches(folded, by_folded, n=1, cutoff=0.66)
     return by_folded[close[0]] if close else None
 
 

@@ -19,6 +19,9 @@ PROSE = frozenset({"id", "type", "description", "displayName"})
 #: Rendered only if the flow asks for it with render(), so a text that is no expression may well be meant.
 RAW = "variables"
 
+#: The length of an escape in double quotes, by its letter; all others have two characters.
+_ESCAPES = {"x": 4, "u": 6, "U": 10}
+
 
 def check_templates(builder: Builder, data: Mapping[str, Any]) -> None:
     """Note every expression that cannot be parsed."""
@@ -54,22 +57,45 @@ def templates(data: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
 
 
 def span_in(document: Document, path: Path, text: str, offset: int | None) -> Span:
-    """Where a character of a text stands in the file; where the text starts when that cannot be told.
-
-    The line of the text is looked for among the lines of the file: it is there, character by character, when the
-    text is a block (`|`), plain, or quoted without escapes.
-    """
+    """Where a character of a text stands in the file; where the text starts when that cannot be told."""
     start = document.span(path)
     if offset is None:
         return start
+    first = document.source.line(start.line)[start.column - 1 :]
+    if first[:1] in ("'", '"') and "\n" not in text:
+        column = _in_quotes(first[1:], first[0], text, offset)
+        return start if column is None else Span(start.line, start.column + 1 + column)
+    return _in_lines(document, start, first[:1] in ("|", ">"), text, offset)
+
+
+def _in_quotes(written: str, quote: str, text: str, offset: int) -> int | None:
+    """How far into the quoted text the character stands, escapes counted as they are written."""
+    place, found = 0, None
+    for index in range(len(text) + 1):
+        if index == offset:
+            found = place
+        if place >= len(written):
+            return None  # the text goes on in the next line
+        if written[place] == "\\" and quote == '"':
+            place += _ESCAPES.get(written[place + 1 : place + 2], 2)
+        elif written[place : place + 2] == "''" and quote == "'":
+            place += 2
+        elif index < len(text) and written[place] != text[index]:
+            return None
+        else:
+            place += 1
+    return found
+
+
+def _in_lines(document: Document, start: Span, block: bool, text: str, offset: int) -> Span:
+    """The line of the text is looked for among those of the file: a block, or plain text, is there as it is."""
     before = text[:offset]
     row, column = before.count("\n"), len(before) - (before.rfind("\n") + 1)
     wanted = text.split("\n")[row]
-    first = document.source.line(start.line)[start.column - 1 :]
-    block = first[:1] in ("|", ">")
-    line = document.source.line(start.line + row + block)
+    number = start.line + row + block
+    line = document.source.line(number)
     if row == 0 and not block:
-        found = start.column - 1 if first.startswith(wanted) else start.column if first[1:].startswith(wanted) else -1
+        found = start.column - 1 if line.startswith(wanted, start.column - 1) else -1
     else:
         found = len(line) - len(wanted) if wanted and line.endswith(wanted) else -1
-    return Span(start.line + row + block, found + column + 1) if found >= 0 else start
+    return Span(number, found + column + 1) if found >= 0 else start

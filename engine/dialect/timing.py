@@ -23,9 +23,9 @@ _ORDER = (
 )
 
 
-def check_timeout(builder: Builder, timeout: str | None, path: Path) -> None:
+def check_timeout(builder: Builder, timeout: Any, path: Path) -> None:
     """A task's timeout, unless an expression gives it."""
-    if timeout is not None and not has_template(timeout):
+    if isinstance(timeout, str) and not has_template(timeout):
         _duration(builder, timeout, path)
 
 
@@ -40,9 +40,8 @@ def check_retry(builder: Builder, retry: Any, path: Path) -> None:
         message = "CREATE_NEW_EXECUTION: this version repeats the task, not the whole execution"
         builder.add("not-supported", message, (*path, "behavior"))
     if retry.get("maxAttempt") is not None and retry.get("maxAttempts") is not None:
-        builder.add(
-            "conflict", '"maxAttempt" and "maxAttempts" mean the same; keep one of them', (*path, "maxAttempts")
-        )
+        message = '"maxAttempt" and "maxAttempts" mean the same; keep one of them'
+        builder.add("conflict", message, (*path, "maxAttempts"), key=True)
     for name in ("maxAttempt", "maxAttempts"):
         attempts = retry.get(name)
         if isinstance(attempts, (int, float)) and attempts > MAX_ATTEMPTS:

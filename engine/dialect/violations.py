@@ -75,6 +75,8 @@ def violations(
         # A union whose other member got further: what that one found says more than "this is not text".
         if kind == "value" and found[0]["type"] in _EXPECTED and any(_leads_to(path, other) for other in paths):
             continue
+        if found[0]["type"] == "too_short" and len(found[0]["input"]) >= found[0]["ctx"]["min_length"]:
+            continue  # it is only short of the entries that are wrong, which have findings of their own
         if kind == "value":
             yield _value_violation(path, found)
         elif kind == "extra_forbidden":
