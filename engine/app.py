@@ -88,11 +88,10 @@ class Engine:
 
     def functions(self, seed: str, mask: Callable[[str], None] = lambda secret: None) -> Functions:
         """What expressions may call out to. `mask` hears every secret that is handed out."""
+        return Functions(now=self._clock.now, seed=seed, secret=self._secrets.function(mask), env=self._env)
 
-        def env(name: str, *, default: Any = None, **_: object) -> Any:
-            return self.facts.envs.get(name) or default
-
-        return Functions(now=self._clock.now, seed=seed, secret=self._secrets.function(mask), env=env)
+    def _env(self, name: str, *, default: Any = None, **_: object) -> Any:
+        return self.facts.envs.get(name) or default
 
     @property
     def loop(self) -> Loop:

@@ -44,8 +44,11 @@ def attempt_finished(draft: Draft, event: AttemptFinished) -> None:
     ended = evolve(run.attempts[-1], state=_ATTEMPT_STATES[event.state], ended_at=event.at, error=event.error)
     attempts = (*run.attempts[:-1], ended)
     if run.state is State.KILLING:
-        # Whatever it answered, it had been told to stop; what it produced is kept.
-        end_run(draft, run, State.KILLED, attempts=attempts, outputs=event.outputs)
+        # Whatever it answered, it had been told to stop; what it produced is kept. FAILED: it could not be stopped.
+        state = State.FAILED if event.state is State.FAILED else State.KILLED
+        if state is State.FAILED and event.error is not None:
+            draft.log("ERROR", event.error, run)
+        draft.move(run, state, error=event.error, attempts=attempts, outputs=event.outputs)
         return
     if event.state is State.FAILED and _retry(draft, run, event, attempts):
         return

@@ -6,17 +6,19 @@ valid when they were made and the changes come from the core, so nothing is init
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from functools import cache
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 
-@cache
-def _slots(cls: Hashable) -> tuple[tuple[str, Callable[[Any], Any], Callable[[Any, Any], None]], ...]:
+_Slot = tuple[str, Callable[[Any], Any], Callable[[Any, Any], None]]
+_slots: dict[type, tuple[_Slot, ...]] = {}
+
+
+def _slots_of(cls: type) -> tuple[_Slot, ...]:
     members = ((name, vars(cls)[name]) for name in vars(cls)["__slots__"])
-    return tuple((name, member.__get__, member.__set__) for name, member in members)
+    return _slots.setdefault(cls, tuple((name, member.__get__, member.__set__) for name, member in members))
 
 
 def evolve(value: T, **changes: Any) -> T:
@@ -24,7 +26,7 @@ def evolve(value: T, **changes: Any) -> T:
     cls = type(value)
     copy = object.__new__(cls)
     used = 0
-    for name, read, write in _slots(cls):
+    for name, read, write in _slots.get(cls) or _slots_of(cls):
         if name in changes:
             write(copy, changes[name])
             used += 1

@@ -5,8 +5,6 @@ Four steps: the deadline, the properties rendered to their types, the task's own
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +16,9 @@ from engine.model.events import AttemptFinished, Evaluated
 from engine.model.state import State
 from engine.ports import Clock
 from engine.runtime.context import AttemptContext
-from engine.sdk import Output, Task
+from engine.sdk import Task
+from engine.sdk.faults import told
+from engine.sdk.outputs import plain
 from engine.sdk.properties import render_properties, secret_values
 
 
@@ -39,7 +39,7 @@ def run_attempt(context: AttemptContext, task_class: type[Task]) -> AttemptFinis
         outputs = _kept(getattr(error, "outputs", None))
         return _finished(context, State.FAILED, error=_tell(error), outputs=outputs)
     except BaseException as error:  # noqa: BLE001  # a plugin may raise anything, SystemExit too; the engine lives on
-        return _finished(context, State.FAILED, error=_describe(error))
+        return _finished(context, State.FAILED, error=told(error))
 
 
 def set_deadline(context: AttemptContext, clock: Clock) -> str | None:
@@ -92,51 +92,8 @@ def _tell(error: PenstockError) -> str:
     return f"{error.message} ({error.hint})" if error.hint else error.message
 
 
-def _describe(error: BaseException) -> str:
-    try:
-        text = str(error)
-    except Exception:  # noqa: BLE001  # an exception whose text raises is still only a failed task
-        text = "(its text cannot be shown)"
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
 def _kept(outputs: Any) -> Mapping[str, Any] | None:
     try:
         return plain(outputs)
     except TaskFailed:
         return None
-
-
-def plain(outputs: Output | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """Outputs as JSON data, so that no live object ever reaches an expression or the store. Raises TaskFailed."""
-    if outputs is None:
-        return None
-    if isinstance(outputs, Output):
-        outputs = dict(outputs)
-    if not isinstance(outputs, Mapping):
-        raise TaskFailed(f"the task returned {type(outputs).__name__}; it must return an Output, a map or nothing")
-    if all(isinstance(key, str) and _is_scalar(value) for key, value in outputs.items()):
-        return outputs
-    try:
-        text = json.dumps(outputs, default=_as_json, allow_nan=False)
-        data: dict[str, Any] = json.loads(text)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise TaskFailed(f"the task's outputs are not JSON data: {error}") from None
-    return data
-
-
-def _is_scalar(value: Any) -> bool:
-    kind = type(value)
-    return value is None or kind is str or kind is bool or kind is int or (kind is float and math.isfinite(value))
-
-
-def _as_json(value: Any) -> Any:
-    if hasattr(value, "model_dump"):
-        return value.model_dump(mode="json")
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    if isinstance(value, (set, frozenset, tuple)):
-        return list(value)
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"a {type(value).__name__} is not JSON data")

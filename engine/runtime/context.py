@@ -26,6 +26,8 @@ from engine.ports import Clock, LogLine, Metric
 from engine.runtime.masking import Masker
 
 TRACE = 5
+#: The stop signal of work that nobody can stop, because it runs inside the loop.
+_NEVER = threading.Event()
 _LEVELS = {
     "TRACE": TRACE,
     "DEBUG": logging.DEBUG,
@@ -56,12 +58,12 @@ class AttemptContext:
         self.masker = Masker()
         self.deadline: float | None = None
         self._emit = emit
-        self._stop = threading.Event()
+        self._stop = _NEVER
         self._logger: logging.Logger | None = None
         self._folder: Path | None = None
         run = assignment.run
         self._context = Context(assignment.flow, assignment.execution, run, assignment.facts)
-        self._functions = assignment.functions(f"{run.id}/{run.epoch}", self.masker.add)
+        self._functions: Functions | None = None
 
     # -- who and when
 
@@ -92,10 +94,20 @@ class AttemptContext:
     # -- expressions
 
     def render(self, template: str) -> str:
-        return render(template, self._context, self._functions)
+        return render(template, self._context, self.functions) if "{" in template else template
 
     def evaluate(self, template: Any) -> Any:
-        return evaluate(template, self._context, self._functions) if isinstance(template, str) else template
+        if not isinstance(template, str) or "{" not in template:
+            return template
+        return evaluate(template, self._context, self.functions)
+
+    @property
+    def functions(self) -> Functions:
+        """What expressions may call out to; made when the first expression needs it."""
+        if self._functions is None:
+            run = self.assignment.run
+            self._functions = self.assignment.functions(f"{run.id}/{run.epoch}", self.masker.add)
+        return self._functions
 
     # -- what it tells
 
@@ -147,6 +159,10 @@ class AttemptContext:
         self.masker.add(secret)
 
     # -- stopping
+
+    def make_stoppable(self) -> None:
+        """From now on the attempt can be told to stop."""
+        self._stop = threading.Event()
 
     @property
     def cancelled(self) -> bool:

@@ -69,6 +69,7 @@ class Tasks:
         key = (run.id, run.epoch)
         execution_id = active.execution.id
         context = self._context(active, run, lambda entry: self._post(Told(execution_id, entry)))
+        context.make_stoppable()
 
         def work() -> None:
             event = self._attempt(context)

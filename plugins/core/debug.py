@@ -36,7 +36,6 @@ class Return(
         """The rendered text."""
 
     def run(self, ctx: sdk.RunContext) -> Output:
-        ctx.logger.debug("%s", self.format)
         return self.Output(value=self.format)
 
 
