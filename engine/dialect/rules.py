@@ -23,7 +23,7 @@ _READ_ONLY = "system.readOnly"
 
 def check(builder: Builder, data: Mapping[str, Any]) -> None:
     """Note every broken rule."""
-    if data.get("id") in RESERVED_IDS:
+    if str(data.get("id")) in RESERVED_IDS:
         builder.add("reserved-id", f'"{data["id"]}" is reserved and cannot be the id of a flow', ("id",))
     _check_labels(builder, data.get("labels"))
     _check_unique(builder, "task", ((*path, "id") for path, _ in builder.tasks))

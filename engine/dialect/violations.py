@@ -130,13 +130,13 @@ def _value_violation(path: Path, found: list[ErrorDetails]) -> Violation:
     if kind == "string_too_long":
         return Violation(
             "too-long",
-            f"{subject} may have {context['max_length']} characters, but has {len(value)}",
+            f"{subject} may have {context['max_length']} characters, but has {len(str(value))}",
             path,
             value=value,
         )
     if kind == "string_pattern_mismatch":
         message = f"{subject} must match {context['pattern']}, but is {described(value)}"
-        return Violation("invalid-id", message, path, _strange_character(value), value)
+        return Violation("invalid-id", message, path, _strange_character(str(value)), value)
     message = str(context["error"]) if kind == "value_error" and "error" in context else f"{subject}: {details['msg']}"
     return Violation("invalid-value", message, path, value=value)
 
