@@ -12,7 +12,6 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -89,12 +88,17 @@ class Call:
     max_retries: int
     monotonic: Callable[[], float] = time.monotonic
     jitter: Callable[[], float] = random.random
+    _deadline: float = field(default=0.0, init=False)
 
     def complete(self, body: dict[str, Any]) -> Reply:
         """Raises TaskFailed, RetryLater or TaskCancelled."""
+        import openai  # noqa: F401  # loading it takes half a second, which is not the service's to answer for
+
         self._deadline = self.monotonic() + self.timeout
         last: CallFailed | None = None
-        for tries in count(1):
+        tries = 0
+        while True:
+            tries += 1
             try:
                 return self._try(body)
             except CallFailed as error:
@@ -105,7 +109,6 @@ class Call:
             text = "at once" if wait == 0 else f"in {wait:.1f} s"
             self.ctx.logger.warning("try %d of %d: %s; trying again %s", tries, self.max_retries + 1, last, text)
             self.ctx.sleep(wait)
-        raise AssertionError("unreachable")
 
     def _try(self, body: dict[str, Any]) -> Reply:
         import openai
@@ -123,6 +126,9 @@ class Call:
         except transport.ConnectionFailed as error:
             self._check()  # a deadline that passed while connecting is told as such
             raise failure.unreachable(error, self.target.where) from None
+        except UnicodeEncodeError as error:
+            hint = "Half a surrogate pair came in with `model`, `prompt` or another property: it was decoded wrongly."
+            raise CallFailed(f"the request has a character in it that cannot be sent: {error}", hint=hint) from None
         except transport.BodyTooLarge:
             hint = "No chat completion is that large: check `baseUrl`."
             most = transport.LARGEST_BODY // 2**20

@@ -12,7 +12,6 @@ import ssl
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 from urllib.request import getproxies, proxy_bypass
@@ -151,14 +150,9 @@ class _Transport(httpx2.BaseTransport):
 
 
 def _proxy_for(url: httpx2.URL) -> str | None:
-    proxies = _environment_proxies()
+    proxies = getproxies()
     proxy = proxies.get(url.scheme) or proxies.get("all")
     return None if proxy is None or proxy_bypass(url.host) else proxy
-
-
-@cache
-def _environment_proxies() -> dict[str, str]:
-    return getproxies()
 
 
 def _unpacked(response: httpx2.Response) -> httpx2.Response:

@@ -374,3 +374,10 @@ def test_any_error_body_can_be_told(service: Service, ctx: FakeContext, body: by
     assert message.startswith("the service answered 400: ")
     assert len(message) < 600
     assert message.isprintable()
+
+
+def test_what_cannot_be_encoded_is_not_sent(service: Service, ctx: FakeContext) -> None:
+    call = Call(ctx, Target.of(KEY, service.url, None, None), timeout=10, max_retries=2)
+
+    with pytest.raises(TaskFailed, match="a character in it that cannot be sent"):
+        call.complete({**BODY, "user": "a\ud800"})

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 import yaml
 
@@ -18,6 +19,7 @@ from engine.errors import FlowInvalid
 from engine.model.state import State
 from engine.sdk.conformance import problems_of
 from engine.sdk.testing import TaskResult, run_task
+from plugins.openai import transport
 from plugins.openai.chat_completion import ChatCompletion
 from tests.unit.plugins_openai.double import KEY, Service, completion
 
@@ -120,6 +122,16 @@ def test_cookies_do_not_pass_from_one_key_to_another(service: Service) -> None:
     ask(service)
 
     assert "cookie" not in {name.lower() for name in service.headers[-1]}
+
+
+def test_the_proxy_of_the_environment_is_used(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", service.url.removesuffix("/v1"))
+
+    assert ask(service, baseUrl="http://nowhere.invalid/v1").state is State.SUCCESS
+    assert service.headers[-1]["Host"] == "nowhere.invalid"
+
+    monkeypatch.setenv("no_proxy", "nowhere.invalid")
+    assert transport._proxy_for(httpx2.URL("http://nowhere.invalid/v1")) is None
 
 
 def test_threads_share_connections(service: Service) -> None:
