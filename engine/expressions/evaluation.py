@@ -111,7 +111,7 @@ class Evaluation:
             broken = ExpressionError(f"Unable to compute this ({error}):", code="expression-type")
             raise locate(broken, self.template, offset) from error
         if isinstance(result, (str, list)) and len(result) > _LARGE:
-            self.charge(len(result), offset)
+            self.charge(len(result) if isinstance(result, str) else 8 * len(result), offset)
         return result
 
     def charge(self, size: int, offset: int) -> None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from engine.errors import ExpressionError
 from engine.expressions.faults import Undefined, Unstoppable, limit
-from engine.expressions.limits import MAX_RANGE, MAX_TEXT
+from engine.expressions.limits import MAX_ITEMS, MAX_RANGE, MAX_TEXT
 from engine.expressions.resolve import call_method
-from engine.expressions.values import condition, equal, is_list, is_number, java_text, kind
+from engine.expressions.values import condition, equal, frozen, is_list, is_number, java_text, kind
 
 
 def joined(left: str, right: str) -> str:
@@ -20,6 +20,14 @@ def joined(left: str, right: str) -> str:
     if len(left) + len(right) > MAX_TEXT:
         raise limit(f"Text longer than {MAX_TEXT} characters")
     return left + right
+
+
+def appended(left: Iterable[Any], right: Iterable[Any]) -> list[Any]:
+    """Two lists in one, if it is not too long."""
+    items = [*left, *right]
+    if len(items) > MAX_ITEMS:
+        raise limit(f"A list of more than {MAX_ITEMS} elements")
+    return items
 
 
 def replaced(text: str, old: str, new: str) -> str:
@@ -59,15 +67,15 @@ def add(left: Any, right: Any) -> Any:
     if isinstance(left, str) or isinstance(right, str):
         return joined(java_text(left), java_text(right))
     if is_list(left):
-        return [*left, *right] if is_list(right) else [*left, right]
+        return appended(left, right if is_list(right) else [right])
     return _arithmetic("add", left, right, lambda a, b: a + b, lambda a, b: a + b)
 
 
 def subtract(left: Any, right: Any) -> Any:
     """`-`: takes elements from a list, subtracts numbers."""
     if is_list(left):
-        gone = right if is_list(right) else [right]
-        return [item for item in left if not any(equal(item, other) for other in gone)]
+        gone = set(map(frozen, right if is_list(right) else [right]))
+        return [item for item in left if frozen(item) not in gone]
     return _arithmetic("subtract", left, right, lambda a, b: a - b, lambda a, b: a - b)
 
 
@@ -142,8 +150,9 @@ def contains(left: Any, right: Any) -> bool:
     if isinstance(left, Mapping):
         return all(key in left for key in right) if is_list(right) else right in left
     if is_list(left):
-        wanted = right if is_list(right) else [right]
-        return all(any(equal(item, other) for item in left) for other in wanted)
+        if not is_list(right):
+            return any(equal(item, right) for item in left)
+        return set(map(frozen, right)) <= set(map(frozen, left))
     raise ExpressionError(
         f"`contains` needs a list, map or text on its left, and this is {kind(left)},", code="expression-type"
     )

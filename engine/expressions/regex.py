@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.errors import ExpressionError
 from engine.expressions.faults import limit
-from engine.expressions.limits import MAX_TEXT
+from engine.expressions.limits import MAX_MATCHES, MAX_TEXT
 
 _GROUP = re.compile(r"\\(.)|\$(\d+|\{\w+\})", re.DOTALL)
 
@@ -36,6 +36,8 @@ def substitute(pattern: str, replacement: str, text: str) -> str:
     parts: list[str] = []
     size = last = 0
     for match in compiled(pattern).finditer(text):
+        if len(parts) == MAX_MATCHES:
+            raise limit(f"A regular expression that matches more than {MAX_MATCHES} times")
         piece = text[last : match.start()] + _expand(replacement, match)
         size += len(piece)
         if size > MAX_TEXT:
@@ -58,15 +60,17 @@ def _expand(replacement: str, match: Any) -> str:
     return _GROUP.sub(group, replacement)
 
 
-def split(pattern: str, text: str, limit: int = 0) -> list[str]:
-    """Java's String.split: no empty first piece for an empty match, and no empty last pieces unless `limit`."""
+def split(pattern: str, text: str, at_most: int = 0) -> list[str]:
+    """Java's String.split: no empty first piece for an empty match, and no empty last pieces unless `at_most`."""
     if not text:
         return [""]
     pieces: list[str] = []
     last = 0
     for match in compiled(pattern).finditer(text):
-        if 0 < limit <= len(pieces) + 1:
+        if 0 < at_most <= len(pieces) + 1:
             break
+        if len(pieces) == MAX_MATCHES:
+            raise limit(f"A regular expression that matches more than {MAX_MATCHES} times")
         if match.end() == 0 or (match.start() == match.end() == len(text)):
             continue
         pieces.append(text[last : match.start()])
@@ -74,6 +78,6 @@ def split(pattern: str, text: str, limit: int = 0) -> list[str]:
     if not pieces:
         return [text]
     pieces.append(text[last:])
-    while limit == 0 and pieces and not pieces[-1]:
+    while at_most == 0 and pieces and not pieces[-1]:
         pieces.pop()
     return pieces

@@ -17,7 +17,7 @@ from typing import Any
 
 from engine.errors import ExpressionError
 from engine.expressions.faults import limit
-from engine.expressions.limits import MAX_DEPTH, MAX_TEXT
+from engine.expressions.limits import MAX_DEPTH, MAX_ITEMS, MAX_TEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,42 +144,64 @@ def _duration_text(value: timedelta) -> str:
 
 def json_text(value: Any) -> str:
     """Compact JSON. Null entries of maps are left out, as flows have always seen them."""
-    parts: list[str] = []
-    _write_json(value, parts, [0], 0)
-    return "".join(parts)
+    writer = _JsonWriter()
+    writer.write(value, 0)
+    return "".join(writer.parts)
 
 
-def _write_json(value: Any, parts: list[str], size: list[int], depth: int) -> None:
-    if isinstance(value, (Mapping, MapEntry)):
-        pairs = [(value.key, value.value)] if isinstance(value, MapEntry) else value.items()
+class _JsonWriter:
+    """Collects the parts of a JSON text, and counts them."""
+
+    __slots__ = ("leaves", "parts", "size")
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.size = 0
+        self.leaves = 0
+
+    def write(self, value: Any, depth: int) -> None:
+        if isinstance(value, str):
+            self.leaf(encode_basestring(value))
+        elif isinstance(value, (list, tuple)):
+            self.list(value, depth)
+        elif isinstance(value, Mapping):
+            self.map(value.items(), depth)
+        elif isinstance(value, MapEntry):
+            self.map([(value.key, value.value)], depth)
+        else:
+            self.leaf(_json_leaf(value))
+
+    def leaf(self, text: str) -> None:
+        self.parts.append(text)
+        self.size += len(text) + 1
+        self.leaves += 1
+        if self.size > MAX_TEXT or self.leaves > MAX_ITEMS:
+            raise limit(f"JSON of more than {MAX_TEXT} characters or {MAX_ITEMS} values")
+
+    def map(self, pairs: Iterable[tuple[Any, Any]], depth: int) -> None:
+        self.check(depth)
         lead = "{"
-        for key, item in _nested(pairs, depth):
+        for key, item in pairs:
             if item is not None:
-                parts.append(f"{lead}{encode_basestring(java_text(key))}:")
-                size[0] += len(parts[-1])
-                _write_json(item, parts, size, depth + 1)
+                self.parts.append(lead)
+                self.leaf(encode_basestring(java_text(key)))
+                self.parts.append(":")
+                self.write(item, depth + 1)
                 lead = ","
-        parts.append("{}" if lead == "{" else "}")
-        return
-    if isinstance(value, (list, tuple)):
+        self.parts.append("{}" if lead == "{" else "}")
+
+    def list(self, items: Iterable[Any], depth: int) -> None:
+        self.check(depth)
         lead = "["
-        for item in _nested(value, depth):
-            parts.append(lead)
-            _write_json(item, parts, size, depth + 1)
+        for item in items:
+            self.parts.append(lead)
+            self.write(item, depth + 1)
             lead = ","
-        parts.append("[]" if lead == "[" else "]")
-        return
-    text = _json_leaf(value)
-    size[0] += len(text) + 1
-    if size[0] > MAX_TEXT:
-        raise limit(f"JSON longer than {MAX_TEXT} characters")
-    parts.append(text)
+        self.parts.append("[]" if lead == "[" else "]")
 
-
-def _nested(items: Iterable[Any], depth: int) -> Iterable[Any]:
-    if depth >= MAX_DEPTH:
-        raise limit(f"Data nested more than {MAX_DEPTH} levels deep")
-    return items
+    def check(self, depth: int) -> None:
+        if depth >= MAX_DEPTH:
+            raise limit(f"Data nested more than {MAX_DEPTH} levels deep")
 
 
 def _json_leaf(value: Any) -> str:
@@ -234,6 +256,17 @@ def equal(left: Any, right: Any) -> bool:
     if isinstance(left, Mapping) and isinstance(right, Mapping):
         return len(left) == len(right) and all(key in right and equal(left[key], right[key]) for key in left)
     return bool(left == right)
+
+
+def frozen(value: Any) -> Any:
+    """A hashable stand-in: those of equal values are equal."""
+    if isinstance(value, bool):
+        return (bool, value)
+    if is_list(value):
+        return (list, *map(frozen, value))
+    if isinstance(value, Mapping):
+        return frozenset((key, frozen(item)) for key, item in value.items())
+    return value
 
 
 def is_empty(value: Any) -> bool:

@@ -9,8 +9,8 @@ from typing import Any
 from engine.errors import ExpressionError
 from engine.expressions.entry import declare
 from engine.expressions.library.text import integer
-from engine.expressions.operators import attempt
-from engine.expressions.values import bounded_join, equal, is_empty, is_list, is_number, java_text, kind
+from engine.expressions.operators import appended, attempt
+from engine.expressions.values import bounded_join, frozen, is_empty, is_list, is_number, java_text, kind
 
 
 def _wrong(name: str, wanted: str, value: Any) -> ExpressionError:
@@ -139,7 +139,7 @@ def merge(value: Any, items: Any) -> Any:
         return {**value, **{item: item for item in items}}
     if not is_list(value) or not (is_list(items) or isinstance(items, Mapping)):
         raise _wrong("merge", "two lists or two maps", items if is_list(value) else value)
-    return [*value, *items]
+    return appended(value, items)
 
 
 @declare("filter", "keys", "The keys of a map, or the places of a list.", "{{ {'a': 1} | keys }}", '["a"]')
@@ -189,16 +189,7 @@ def distinct(value: Any) -> Any:
         return None
     if not is_list(value):
         raise _wrong("distinct", "a list", value)
-    seen: dict[Any, list[Any]] = {}
-    result = []
-    for item in value:
-        # Equal values have the same key; the key of what cannot be hashed is only its kind.
-        key = (isinstance(item, bool), item) if isinstance(item, (str, int, float)) else kind(item)
-        same = seen.setdefault(key, [])
-        if not any(equal(item, other) for other in same):
-            same.append(item)
-            result.append(item)
-    return result
+    return list({frozen(item): item for item in reversed(value)}.values())[::-1]
 
 
 @declare("filter", "className", "The Java class that Kestra would name.", "{{ 'a' | className }}", "java.lang.String")
