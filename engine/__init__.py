@@ -1,9 +1,9 @@
 """Penstock: Kestra-dialect YAML flows inside one Python process.
 
-    from engine import Engine
+from engine import Engine
 
-    with Engine() as engine:
-        execution = engine.run("flows/hello_world.yaml", inputs={"name": "Ada"})
+with Engine() as engine:
+    execution = engine.run("flows/hello_world.yaml", inputs={"name": "Ada"})
 """
 
 from __future__ import annotations

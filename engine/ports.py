@@ -127,8 +127,15 @@ class Store(Protocol):
     def unfinished(self) -> list[str]:
         """The ids of all executions that are not terminal, oldest first."""
 
-    def logs(self, execution_id: str, *, after: int = 0, limit: int = 1000, task_id: str | None = None,
-             min_level: str | None = None) -> list[LogLine]:
+    def logs(
+        self,
+        execution_id: str,
+        *,
+        after: int = 0,
+        limit: int = 1000,
+        task_id: str | None = None,
+        min_level: str | None = None,
+    ) -> list[LogLine]:
         """Log lines with an id above `after`, in order."""
 
     def metrics(self, execution_id: str) -> list[Metric]:
