@@ -12,7 +12,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$python; break; }; done)
 
 # Options for pytest, as in `make test PYTEST_ARGS="-k store"`.
-PYTEST_ARGS ?= -n auto -q
+PYTEST_ARGS ?= -n auto --dist loadgroup -q
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check format bench build clean
