@@ -193,17 +193,14 @@ class ExecutionTree:
                 notable[run.id] = None
             self.runs[run.id] = run
 
-    def counts(self) -> Counter[State]:
-        """How many task runs are in each state."""
-        return sum((+tally for tally in self._tallies.values()), Counter())
-
     def lines(self, limit: int | None = None) -> list[TreeLine]:
         """The tree from the top, in at most `limit` lines; None draws everything."""
         if limit is None:
             return list(self._walk(None, (), None))
-        for breadth in (limit, limit // 2, limit // 4, 3, 2, 1):
+        widths = {limit, limit - 1, limit // 2, limit // 4, 3, 2, 1}
+        for breadth in sorted((width for width in widths if 0 < width <= limit), reverse=True):
             lines: list[TreeLine] = []
-            for line in self._walk(None, (), max(breadth, 1)):
+            for line in self._walk(None, (), breadth):
                 lines.append(line)
                 if len(lines) > limit:
                     break

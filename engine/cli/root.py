@@ -64,12 +64,12 @@ penstock.params.append(home_option())
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave the process with its exit code."""
-    mend_streams()
     sys.exit(answer(arguments))
 
 
 def answer(arguments: list[str] | None = None) -> int:
     """The error boundary: the exit code of a command line, with every error told on stderr."""
+    mend_streams()
     try:
         result: Any = penstock.main(
             args=arguments, prog_name="penstock", standalone_mode=False, color=None if wants_colour() else False
