@@ -85,4 +85,7 @@ def upgrade(connection: Connection, migrations: Path, to: str = "head") -> None:
 def migrations_folder() -> Path:
     """`migrations/` of the checkout, or its copy in the wheel."""
     package = Path(__file__).parents[1]
-    return next(place for place in (package / "_migrations", package.parent / "migrations") if place.is_dir())
+    for place in (package / "_migrations", package.parent / "migrations"):
+        if place.is_dir():
+            return place
+    raise StoreError("the migrations are missing from this installation", hint="Install Penstock again.")
