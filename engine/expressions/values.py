@@ -39,7 +39,7 @@ def printed(value: Any) -> str:
     return java_text(value)
 
 
-def java_text(value: Any, depth: int = 0) -> str:
+def java_text(value: Any) -> str:
     """Java's toString."""
     if isinstance(value, Enum):
         return java_text(value.value)
@@ -53,10 +53,8 @@ def java_text(value: Any, depth: int = 0) -> str:
         return str(value)
     if isinstance(value, float):
         return double_text(value)
-    if isinstance(value, (Mapping, list, tuple)):
-        return _java_collection(value, depth)
-    if isinstance(value, MapEntry):
-        return f"{java_text(value.key, depth)}={java_text(value.value, depth)}"
+    if isinstance(value, (Mapping, list, tuple, MapEntry)):
+        return _java_collection(value, 0, [MAX_ITEMS])
     if isinstance(value, (date, time, timedelta)):
         return time_text(value)
     if isinstance(value, (bytes, bytearray)):
@@ -64,13 +62,23 @@ def java_text(value: Any, depth: int = 0) -> str:
     return str(value)
 
 
-def _java_collection(value: Any, depth: int) -> str:
+def _java_collection(value: Any, depth: int, budget: list[int]) -> str:
+    if isinstance(value, str) or not isinstance(value, (Mapping, list, tuple, MapEntry)):
+        return java_text(value)
     if depth >= MAX_DEPTH:
         raise limit(f"Data nested more than {MAX_DEPTH} levels deep")
+    budget[0] -= 1 if isinstance(value, MapEntry) else len(value) + 1
+    if budget[0] < 0:
+        raise limit(f"Text of more than {MAX_ITEMS} values")
+
+    def inner(item: Any) -> str:
+        return _java_collection(item, depth + 1, budget)
+
+    if isinstance(value, MapEntry):
+        return f"{inner(value.key)}={inner(value.value)}"
     if isinstance(value, Mapping):
-        pairs = (f"{java_text(k, depth + 1)}={java_text(v, depth + 1)}" for k, v in value.items())
-        return "{" + bounded_join(", ", pairs) + "}"
-    return "[" + bounded_join(", ", (java_text(item, depth + 1) for item in value)) + "]"
+        return "{" + bounded_join(", ", (f"{inner(key)}={inner(item)}" for key, item in value.items())) + "}"
+    return "[" + bounded_join(", ", map(inner, value)) + "]"
 
 
 def double_text(number: float) -> str:
@@ -142,9 +150,9 @@ def _duration_text(value: timedelta) -> str:
     return text
 
 
-def json_text(value: Any) -> str:
-    """Compact JSON. Null entries of maps are left out, as flows have always seen them."""
-    writer = _JsonWriter()
+def json_text(value: Any, *, nulls: bool = False) -> str:
+    """Compact JSON. Null entries of maps are left out, as flows have always seen them, unless `nulls`."""
+    writer = _JsonWriter(nulls)
     writer.write(value, 0)
     return "".join(writer.parts)
 
@@ -152,12 +160,13 @@ def json_text(value: Any) -> str:
 class _JsonWriter:
     """Collects the parts of a JSON text, and counts them."""
 
-    __slots__ = ("leaves", "parts", "size")
+    __slots__ = ("nulls", "parts", "size", "values")
 
-    def __init__(self) -> None:
+    def __init__(self, nulls: bool) -> None:
+        self.nulls = nulls
         self.parts: list[str] = []
         self.size = 0
-        self.leaves = 0
+        self.values = 0
 
     def write(self, value: Any, depth: int) -> None:
         if isinstance(value, str):
@@ -173,16 +182,19 @@ class _JsonWriter:
 
     def leaf(self, text: str) -> None:
         self.parts.append(text)
-        self.size += len(text) + 1
-        self.leaves += 1
-        if self.size > MAX_TEXT or self.leaves > MAX_ITEMS:
+        self.size += len(text)
+        self.count()
+
+    def count(self) -> None:
+        self.values += 1
+        if self.size > MAX_TEXT or self.values > MAX_ITEMS:
             raise limit(f"JSON of more than {MAX_TEXT} characters or {MAX_ITEMS} values")
 
     def map(self, pairs: Iterable[tuple[Any, Any]], depth: int) -> None:
         self.check(depth)
         lead = "{"
         for key, item in pairs:
-            if item is not None:
+            if item is not None or self.nulls:
                 self.parts.append(lead)
                 self.leaf(encode_basestring(java_text(key)))
                 self.parts.append(":")
@@ -200,6 +212,7 @@ class _JsonWriter:
         self.parts.append("[]" if lead == "[" else "]")
 
     def check(self, depth: int) -> None:
+        self.count()
         if depth >= MAX_DEPTH:
             raise limit(f"Data nested more than {MAX_DEPTH} levels deep")
 
@@ -247,26 +260,29 @@ def is_list(value: Any) -> bool:
 
 def equal(left: Any, right: Any) -> bool:
     """`==`: numbers by value; a boolean never equals a number; lists and maps by what they hold."""
+    if isinstance(left, (Mapping, list, tuple)) and isinstance(right, (Mapping, list, tuple)):
+        return bool(frozen(left) == frozen(right))
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
-    if is_number(left) and is_number(right):
-        return bool(left == right)
-    if is_list(left) and is_list(right):
-        return len(left) == len(right) and all(map(equal, left, right))
-    if isinstance(left, Mapping) and isinstance(right, Mapping):
-        return len(left) == len(right) and all(key in right and equal(left[key], right[key]) for key in left)
     return bool(left == right)
 
 
-def frozen(value: Any) -> Any:
-    """A hashable stand-in: those of equal values are equal."""
+def frozen(value: Any, budget: list[int] | None = None) -> Any:
+    """A hashable stand-in: those of equal values are equal.
+
+    The budget is for data that holds the same list many times over, level after level: small, and endless to walk.
+    """
     if isinstance(value, bool):
         return (bool, value)
-    if is_list(value):
-        return (list, *map(frozen, value))
+    if not isinstance(value, (Mapping, list, tuple)):
+        return value
+    budget = [MAX_ITEMS] if budget is None else budget
+    budget[0] -= len(value) + 1
+    if budget[0] < 0:
+        raise limit(f"A comparison of more than {MAX_ITEMS} values")
     if isinstance(value, Mapping):
-        return frozenset((key, frozen(item)) for key, item in value.items())
-    return value
+        return frozenset((key, frozen(item, budget)) for key, item in value.items())
+    return (list, *[frozen(item, budget) for item in value])
 
 
 def is_empty(value: Any) -> bool:

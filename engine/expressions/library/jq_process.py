@@ -12,7 +12,6 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
@@ -20,7 +19,7 @@ from typing import IO, Any
 from engine.errors import ExpressionError
 from engine.expressions.faults import limit
 from engine.expressions.limits import JQ_SECONDS, MAX_TEXT
-from engine.expressions.values import is_list, java_text
+from engine.expressions.values import json_text
 
 #: Longest wait for an answer, by the clock on the wall: for systems that cannot limit processor time.
 _PATIENCE = 10 * JQ_SECONDS
@@ -86,17 +85,10 @@ _PROCESS = _JqProcess()
 
 def run(program: str, value: Any) -> list[Any]:
     """The results of a jq program."""
-    request = json.dumps([program, value], default=_plain, ensure_ascii=True) + "\n"
-    answer = _PROCESS.ask(request.encode())
+    answer = _PROCESS.ask(json_text([program, value], nulls=True).encode() + b"\n")
     if not answer:
         raise limit(f"The jq program `{program[:100]}` wants more than {JQ_SECONDS} s or too much memory,")
     results, error = json.loads(answer)
     if error is not None:
         raise ExpressionError(f"The jq program `{program[:100]}` fails ({' '.join(error.split())[:300]}),", code="jq")
     return list(results)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return dict(value)
-    return list(value) if is_list(value) else java_text(value)
