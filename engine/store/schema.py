@@ -52,7 +52,7 @@ def version_of(connection: Connection, database: Database) -> str | None:
                 hint="It is left as it is. Point --home elsewhere, or move it away.",
             )
         return None
-    versions = connection.exec_driver_sql(f"SELECT version_num FROM {schema_version.name}").scalars().all()  # noqa: S608
+    versions = connection.exec_driver_sql("SELECT version_num FROM schema_version").scalars().all()
     if len(versions) != 1:
         raise StoreError(
             f"{database.name} names {len(versions)} schema versions instead of one", hint="Restore a backup."
