@@ -22,11 +22,11 @@ from engine.expressions import Functions
 from engine.model.events import KillRequested
 from engine.model.execution import Execution, StateChange, TaskRun
 from engine.model.flow import Flow
-from engine.model.ids import new_id
 from engine.model.state import State
 from engine.ports import ExecutionFilter, ExecutionSummary, FlowRecord, LogLine, Store
 from engine.runtime.clock import SystemClock
 from engine.runtime.followers import News
+from engine.runtime.ids import new_id
 from engine.runtime.loop import Loop
 from engine.runtime.secrets import EnvironmentSecrets
 from engine.runtime.world import World

@@ -14,9 +14,9 @@ from engine.errors import ExpressionError, PluginBroken
 from engine.expressions import Functions
 from engine.model.execution import Execution, StateChange
 from engine.model.flow import Flow
-from engine.model.ids import new_id
 from engine.model.state import State
 from engine.runtime.clock import SystemClock
+from engine.runtime.ids import new_id
 from engine.runtime.loop import Loop
 from engine.runtime.world import World
 from engine.sdk import Output, RetryLater, RunContext, Secret, Task, TaskFailed
