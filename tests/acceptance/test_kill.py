@@ -263,8 +263,12 @@ def test_killed_while_the_first_database_is_made(
         run.end()
         history(project, tmp_path_factory.mktemp("image") / "copy")
 
-        done = penstock(project, "db", "check")
-        assert done.returncode == 0, f"kill {number}: {done.stdout}{done.stderr}"
+        following = Run(project, "killed.yaml")
+        spoke, printed = following.end(None)
+        assert following.process.returncode == 0, f"kill {number}: {printed}"
+        assert len(spoke) == STEPS
+        checked = penstock(project, "db", "check")
+        assert checked.returncode == 0, f"kill {number}: {checked.stdout}{checked.stderr}"
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
