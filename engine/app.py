@@ -183,7 +183,7 @@ class Engine:
             "envs": self.facts.envs,
             "globals": self.facts.globals,
         }
-        values = resolve_inputs(flow.inputs, inputs or {}, variables=variables)
+        values = resolve_inputs(flow.inputs, inputs or {}, variables=variables, functions=self.functions(flow.id))
         record = self._store_flow(flow)
         execution = Execution(
             id=new_id(),

@@ -43,6 +43,11 @@ def coerce(declared: Input, value: Any, choices: Sequence[str] | None = None) ->
     return value
 
 
+def coerce_to(type_: str, value: Any) -> Any:
+    """A value as one of the plain types; a type that has no text form of its own (FILE, ARRAY, ...) leaves it as it is."""
+    return _COERCIONS[type_](value) if type_ in _COERCIONS else value
+
+
 def _check_options(declared: Input, value: Any, choices: Sequence[str] | None) -> None:
     match declared:
         case StringInput(validator=str(pattern)):

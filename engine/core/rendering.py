@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from engine.core.coercion import coerce_to
+from engine.errors import ExpressionError
 from engine.expressions import Functions, evaluate, is_pure, is_template, render
 from engine.model.flow import FlowOutput
 
@@ -33,12 +35,22 @@ def answer(name: str, template: Any, context: Mapping[str, Any], functions: Func
     `values` and flow outputs keep their types; everything else is judged as text.
     """
     if name == OUTPUTS:
-        return {output.id: deep(output.value, context, functions) for output in template}
+        return {output.id: _output(output, deep(output.value, context, functions)) for output in template}
     if name == "values":
         return deep(template, context, functions)
     if isinstance(template, bool):
         return "true" if template else "false"
     return render(str(template), context, functions)
+
+
+def _output(output: FlowOutput, value: Any) -> Any:
+    """A flow's output as its declared type."""
+    if value is None or output.type is None:
+        return value
+    try:
+        return coerce_to(output.type, value)
+    except ValueError as error:
+        raise ExpressionError(f"the output `{output.id}` is no {output.type}: {error}", code="wrong-type") from None
 
 
 def deep(template: Any, context: Mapping[str, Any], functions: Functions) -> Any:

@@ -117,7 +117,7 @@ class SqliteDatabase(Database):
                         self._writer.close()
                     self._write_engine.dispose()
             except (StoreError, sqlite3.Error) as error:  # all commits are safe in the log: a next start reads it
-                _log.warning("closing %s: %s", self.name, error)
+                _log.info("closing %s: %s", self.name, error)
             finally:
                 self._disown()
 
@@ -225,7 +225,7 @@ def _driver(connection: Connection) -> sqlite3.Connection:
 
 def _warn_of_old_sqlite() -> None:
     if sqlite3.sqlite_version_info < _FIXED_IN:
-        _log.warning(
+        _log.info(
             "SQLite %s has a bug that can damage a database which two processes write at once (fixed in %s). "
             "One engine owns the file, so it is safe here; do not write to it with other tools while it runs.",
             sqlite3.sqlite_version,
