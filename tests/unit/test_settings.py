@@ -201,3 +201,11 @@ class TestStateFolder:
         (tmp_path / "file").touch()
         with pytest.raises(UsageError, match="state folder"):
             make_home(tmp_path / "file" / "home")
+
+
+def test_every_setting_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
+    for name, field in Settings.model_fields.items():
+        section = getattr(field.annotation, "model_fields", {})
+        for setting in [f"{name}.{below.alias or key}" for key, below in section.items()] or [field.alias or name]:
+            assert f"| `{setting}` |" in page

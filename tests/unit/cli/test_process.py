@@ -13,6 +13,7 @@ from typing import IO, Any
 import click
 import pytest
 
+from engine.cli.root import penstock as root
 from tests.unit.cli.typed import HELLO, Penstock
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
@@ -221,3 +222,13 @@ class TestStart:
         monkeypatch.setenv("PENSTOCK_DEBUG", "1")
         with pytest.raises(RuntimeError):
             penstock("executions", "list")
+
+
+def test_every_command_is_documented() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "command-line.md").read_text(encoding="utf-8")
+    context = click.Context(root)
+    for name in root.list_commands(context):
+        assert f"penstock {name}" in page
+        command = root.get_command(context, name)
+        for below in getattr(command, "commands", {}):
+            assert f"`{below}" in page or f"{name} {below}" in page
