@@ -44,7 +44,7 @@ def coerce(declared: Input, value: Any, choices: Sequence[str] | None = None) ->
 
 
 def coerce_to(type_: str, value: Any) -> Any:
-    """A value as one of the plain types; a type that has no text form of its own (FILE, ARRAY, ...) leaves it as it is."""
+    """A value as one of the plain types. Other types (FILE, ARRAY, ...) leave it as it is."""
     return _COERCIONS[type_](value) if type_ in _COERCIONS else value
 
 
