@@ -2,7 +2,7 @@
 
 `penstock run` is killed (SIGKILL, SIGINT, SIGTERM) at moments drawn from a seed. The flow's own tasks write to a pipe
 that this test holds the other end of: whatever they said before the death is the evidence that the database is judged
-by. PENSTOCK_TEST_KILLS=1000 makes the long version; a failure names its kill, and the seed makes it come again.
+by. TEST_KILLS=1000 makes the long version; a failure names its kill, and the seed makes it come again.
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ from engine.ports import ExecutionFilter
 from engine.store import open_store
 
 PENSTOCK = str(Path(sys.executable).parent / "penstock")
-KILLS = int(os.environ.get("PENSTOCK_TEST_KILLS", "15"))
+KILLS = int(os.environ.get("TEST_KILLS", "15"))
 SEED = 20260117
+#: A developer's own settings are not for the projects of this test.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
 PATIENCE = 60  #: seconds after which a command that should have ended has failed the test
 
 PAGE = 1000  #: the longest list that the command gives
@@ -98,7 +100,7 @@ class Run:
         self.process = subprocess.Popen(
             [PENSTOCK, "run", flow],
             cwd=project,
-            env={**os.environ, "EVIDENCE": str(write)},
+            env={**ENVIRONMENT, "EVIDENCE": str(write)},
             pass_fds=[write],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -140,7 +142,13 @@ def project(tmp_path: Path) -> Path:
 
 def penstock(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [PENSTOCK, *arguments], cwd=project, capture_output=True, text=True, check=False, timeout=PATIENCE
+        [PENSTOCK, *arguments],
+        cwd=project,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
     )
 
 
@@ -276,7 +284,8 @@ def test_told_to_stop_a_run_kills_its_execution_and_says_so(
     project: Path, tmp_path_factory: pytest.TempPathFactory, how: signal.Signals
 ) -> None:
     run = Run(project, "hanging.yaml")
-    started = next(run.lines())
+    started = next(run.lines(), None)
+    assert started is not None, run.end()[1]
     rest, printed = run.end(how)
 
     assert run.process.returncode == 1, printed
