@@ -70,6 +70,9 @@ CASES: dict[str, tuple[str, str, int, int, str]] = {
     "text for a truth": (task("disabled: perhaps"), "wrong-type", 6, 15, "true or false"),
     "text for a map": (task("retry: often"), "wrong-type", 6, 12, "must be a map"),
     "neither member of a union": (task("message: {a: 1}", LOG), "wrong-type", 6, 14, "text or a list, but is a map"),
+    "a wrong item in a member of a union": (
+        task("message: [fine, {a: 1}]", LOG), "wrong-type", 6, 21, 'an entry of "message" must be text',
+    ),
     "a number out of range": (task("apiKey: k\n    temperature: 3", CHAT), "out-of-range", 7, 18, "at most 2"),
     "a word that is no choice": (task("message: x\n    level: info", LOG), "invalid-choice", 7, 12, "INFO, WARN"),
     "a nested choice": (
@@ -115,6 +118,9 @@ CASES: dict[str, tuple[str, str, int, int, str]] = {
     "a retry of nothing": (retry("type: constant, interval: PT0S"), "invalid-duration", 6, 39, "`PT0S`"),
     "a retry that cannot wait": (
         retry("type: exponential, interval: PT5S, maxInterval: PT1S"), "invalid-retry", 6, 42, "shorter",
+    ),
+    "a retry that never grows": (
+        retry("type: exponential, interval: PT5S, maxInterval: PT5S"), "invalid-retry", 6, 42, "shorter",
     ),
     "both spellings of attempts": (
         retry("type: constant, interval: PT1S, maxAttempt: 1, maxAttempts: 2"), "conflict", 6, 60, "the same",
@@ -240,6 +246,17 @@ def nested(depth: int) -> str:
         indent = "    " * level
         lines += [f"{indent}  - id: p{level}", f"{indent}    type: {FLOW}.Sequential", f"{indent}    tasks:"]
     return "\n".join([*lines, f"{'    ' * depth}  - {{id: leaf, type: {RETURN}}}", ""])
+
+
+def test_an_id_that_is_used_often_is_told_where_it_was_first() -> None:
+    messages = [finding.message for finding in read_flow(tasks_flow(TASK * 3)).diagnostics]
+    assert messages == ['the task id "a" is already used in line 4'] * 2
+
+
+def test_any_number_of_containers_may_stand_beside_each_other() -> None:
+    container = "  - {{id: p{0}, type: {1}.Sequential, tasks: [{{id: t{0}, type: {2}}}]}}\n"
+    source = tasks_flow("".join(container.format(number, FLOW, RETURN) for number in range(50)))
+    assert read_flow(source).diagnostics == []
 
 
 def test_containers_nest_32_deep_and_no_deeper() -> None:
