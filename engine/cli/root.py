@@ -16,7 +16,7 @@ import click
 
 from engine import __version__
 from engine.cli.commands import Group, home_option
-from engine.cli.terminal import abandon_stdout, mend_streams, printable, say_error, wants_colour
+from engine.cli.terminal import abandon_stdout, mend_streams, printable, say_error, tell, wants_colour
 from engine.errors import FlowInvalid, PenstockError
 
 #: name -> (where the command is, one line for the help).
@@ -100,7 +100,7 @@ def say_findings(invalid: FlowInvalid) -> None:
     from engine.cli.validate import painted
 
     errors = [finding for finding in invalid.diagnostics if finding.severity == "error"]
-    click.echo("\n\n".join(map(painted, errors)) or printable(invalid.message), err=True)
+    tell("\n\n".join(map(painted, errors)) or printable(invalid.message))
 
 
 def _stream_error(error: OSError) -> int:

@@ -115,7 +115,7 @@ def _followed(
             execution_id = execution.id
             if stopping:
                 stop()
-            if left_behind:
+            if left_behind and not quiet:
                 _tell_left_behind(left_behind)
         view.update(execution, runs, logs)
         if execution.state == "PAUSED" and not any(run.due for run in execution.task_runs.values()):

@@ -70,14 +70,19 @@ def speaks_unicode() -> bool:
 
 def say_error(message: str, hint: str | None = None) -> None:
     """An error, and what to do about it, on stderr."""
-    click.echo(f"{click.style('Error:', fg='red', bold=True)} {printable(message)}", err=True)
+    tell(f"{click.style('Error:', fg='red', bold=True)} {printable(message)}")
     if hint:
         say_hint(hint)
 
 
 def say_hint(hint: str) -> None:
     """What to do next, on stderr."""
-    click.echo(f"{click.style('Hint:', fg='cyan')}  {printable(hint)}", err=True)
+    tell(f"{click.style('Hint:', fg='cyan')}  {printable(hint)}")
+
+
+def tell(text: str) -> None:
+    """Text on stderr, also when no command is running any more whose context knows about colours."""
+    click.echo(text, err=True, color=None if wants_colour() else False)
 
 
 def say_json(value: Any) -> None:

@@ -180,6 +180,7 @@ class TestTerminal:
         assert "└─ " in shown
         assert "\x1b[31m" not in shown
         assert "\x1b[9" not in shown
+        assert "\x1b" not in self.run_on_a_terminal(start, "run", "nope.yaml", NO_COLOR="1")
 
     def test_a_dumb_terminal_gets_plain_lines(self, start: Start) -> None:
         assert "\x1b" not in self.run_on_a_terminal(start, "run", "hello.yaml", TERM="dumb")

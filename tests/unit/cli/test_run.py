@@ -190,5 +190,6 @@ def test_executions_left_behind_are_told_and_never_resumed(penstock: Penstock, p
     assert ran.code == 0
     assert "An execution was left behind" in ran.err
     assert "penstock executions recover" in ran.err
+    assert penstock("run", "hello.yaml", "--quiet").err == ""
     assert penstock("executions", "show", abandoned, "--json").code == 0
     assert len(penstock("executions", "list", "--state", "running", "--json").json) == 1
