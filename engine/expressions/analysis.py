@@ -65,14 +65,12 @@ def _calls_out(node: nodes.Filter) -> bool:
     from jinja2 import nodes
 
     from engine.expressions.catalog import lookup
-
-    if node.name.startswith("fn:"):
-        entry = lookup("function", node.name.removeprefix("fn:"))
-        return entry is not None and entry.outside
-    if node.name != "jq":
-        return False
     from engine.expressions.library.jq import is_path
 
+    called = node.name.removeprefix("fn:")
+    entry = lookup("function" if called != node.name else "filter", called)
+    if entry is None or entry.name != "jq":
+        return entry is not None and entry.outside
     programs = [*node.args, *(keyword.value for keyword in node.kwargs)]
     return not all(isinstance(p, nodes.Const) and isinstance(p.value, str) and is_path(p.value) for p in programs)
 

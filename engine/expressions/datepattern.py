@@ -18,7 +18,7 @@ MONTHS = ("January", "February", "March", "April", "May", "June", "July", "Augus
           "December")  # fmt: skip
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
-#: Preset -> pattern. Those that no pattern can say are in _SPECIAL, at the end.
+#: Preset -> pattern. Those that no pattern can say are in SPECIAL, at the end.
 PRESETS = {
     "iso": "uuuu-MM-dd'T'HH:mm:ss.SSSSSSXXX",
     "iso_milli": "uuuu-MM-dd'T'HH:mm:ss.SSSXXX",
@@ -55,8 +55,8 @@ def _tokens(pattern: str) -> tuple[tuple[str, int], ...]:
 
 def format_date(moment: datetime, pattern: str) -> str:
     """An aware moment by a preset or a pattern."""
-    if pattern in _SPECIAL:
-        return _SPECIAL[pattern](moment)
+    if pattern in SPECIAL:
+        return SPECIAL[pattern](moment)
     return "".join(_field(moment, letter, count) for letter, count in _tokens(PRESETS.get(pattern, pattern)))
 
 
@@ -196,7 +196,7 @@ def _iso_week_date(moment: datetime) -> str:
 
 
 #: Presets that no pattern can say: fractions as short as they go, ISO weeks, and `GMT` for no offset.
-_SPECIAL: dict[str, Callable[[datetime], str]] = {
+SPECIAL: dict[str, Callable[[datetime], str]] = {
     "iso_date_time": _iso_zoned,
     "iso_zoned_date_time": _iso_zoned,
     "iso_offset_date_time": lambda moment: _iso_local(moment) + _offset(moment, 3, "Z"),

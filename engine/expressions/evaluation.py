@@ -196,7 +196,7 @@ class Evaluation:
 
 def undefined_variable(name: str, variables: Mapping[str, Any]) -> Undefined:
     """The error for a variable that is not there."""
-    return Undefined(f"Unable to find `{name}`", code="unknown-variable", hint=did_you_mean(name, variables))
+    return Undefined(f"Unable to find `{name}`", code="unknown-variable", word=name, known=variables)
 
 
 def print_chunks(chunks: Iterable[Any]) -> str:

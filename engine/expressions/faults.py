@@ -7,6 +7,7 @@ a limit that was hit, and a function that this place does not offer (a wrong val
 from __future__ import annotations
 
 from difflib import get_close_matches
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from engine.errors import ExpressionError
@@ -16,7 +17,29 @@ if TYPE_CHECKING:
 
 
 class Undefined(ExpressionError):
-    """A variable, attribute or index that is not there."""
+    """A variable, attribute or index that is not there.
+
+    Most of these are caught by `??`, so the hint is looked for among the `known` words only when somebody reads it.
+    """
+
+    def __init__(
+        self, message: str, *, code: str, hint: str | None = None, word: str = "", known: Iterable[object] = ()
+    ) -> None:
+        self._hint: str | None = None
+        self._word = word
+        self._known = known
+        super().__init__(message, code=code, hint=hint)
+
+    @property
+    def hint(self) -> str | None:
+        """What to do next."""
+        if self._hint is None and self._word:
+            self._hint = did_you_mean(self._word, islice(self._known, 1000))
+        return self._hint
+
+    @hint.setter
+    def hint(self, hint: str | None) -> None:
+        self._hint = hint
 
 
 class Unstoppable(ExpressionError):

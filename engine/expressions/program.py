@@ -7,9 +7,9 @@ compiled. Programs hold nothing of an evaluation, so that one can serve all thre
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from engine.errors import ExpressionError
 from engine.expressions.evaluation import Evaluation, print_chunks, undefined_variable
@@ -30,6 +30,7 @@ _PATH = re.compile(
 _SIMPLE = re.compile(r"(?:[^{]|\{(?![{%#])|" + _PATH.pattern + ")*", re.ASCII)
 
 
+Collected = TypeVar("Collected")
 _TOO_DEEP = "Data that is too deep or too large"
 
 
@@ -126,18 +127,18 @@ class Compiled:
         return self.text_in(Evaluation(self.template, context, functions))
 
     def text_in(self, evaluation: Evaluation) -> str:
-        try:
-            return print_chunks(self.root(evaluation))
-        except ExpressionError as error:
-            raise locate(error, self.template, None) from error.__cause__
-        except (RecursionError, MemoryError):
-            raise locate(limit(_TOO_DEEP), self.template, 0) from None
+        return self.run(evaluation, print_chunks)
 
     def value(self, context: Mapping[str, Any], functions: Functions) -> Any:
         if self.single is None:
             return self.text(context, functions)
+        return self.run(Evaluation(self.template, context, functions), list)[self.single]
+
+    def run(self, evaluation: Evaluation, collect: Callable[[Iterator[Any]], Collected]) -> Collected:
         try:
-            return list(self.root(Evaluation(self.template, context, functions)))[self.single]
+            return collect(self.root(evaluation))
+        except ExpressionError as error:
+            raise locate(error, self.template, None) from error.__cause__
         except (RecursionError, MemoryError):
             raise locate(limit(_TOO_DEEP), self.template, 0) from None
 

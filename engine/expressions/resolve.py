@@ -97,10 +97,9 @@ def _property(name: str) -> str:
 def missing(name: str, value: Any, path: str) -> Undefined:
     """The error for an attribute or key that is not there."""
     full = f"{path}.{name}" if path else name
-    if not isinstance(value, Mapping):
-        hint: str | None = f"`{path or 'the value'}` is {kind(value)}."
-    else:
-        hint = did_you_mean(name, value)
+    if isinstance(value, Mapping):
+        return Undefined(f"Unable to find `{full}`", code="unknown-attribute", word=name, known=value)
+    hint = f"`{path or 'the value'}` is {kind(value)}."
     return Undefined(f"Unable to find `{full}`", code="unknown-attribute", hint=hint)
 
 

@@ -189,7 +189,10 @@ def distinct(value: Any) -> Any:
         return None
     if not is_list(value):
         raise _wrong("distinct", "a list", value)
-    return list({frozen(item): item for item in reversed(value)}.values())[::-1]
+    unique: dict[Any, Any] = {}
+    for item in value:
+        unique.setdefault(frozen(item), item)
+    return list(unique.values())
 
 
 @declare("filter", "className", "The Java class that Kestra would name.", "{{ 'a' | className }}", "java.lang.String")

@@ -103,7 +103,7 @@ def _hash(name: str, example: str) -> None:
         return None if text is None else hashlib.new(name, text.encode(), usedforsecurity=False).hexdigest()
 
 
-for _name, _example in (("md5", "a8a4a91a"), ("sha1", "c0d1d1b5"), ("sha256", "fbd2b2ea"), ("sha512", "3d8dbd2a")):
+for _name, _example in (("md5", "1a382809"), ("sha1", "5c3cb098"), ("sha256", "99a563ab"), ("sha512", "1985df95")):
     _hash(_name, _example)
 
 
