@@ -16,6 +16,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ KILLS = int(os.environ.get("TEST_KILLS", "15"))
 SEED = 20260117
 #: A developer's own settings are not for the projects of this test.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
-PATIENCE = 60  #: seconds after which a command that should have ended has failed the test
+PATIENCE = 60  #: seconds after which a command that should have ended is killed, and fails its test
 
 PAGE = 1000  #: the longest list that the command gives
 
@@ -59,6 +60,7 @@ class Hang(Step, type="test.Hang", effect="effect"):
 #: The chain is pure and threaded tasks in turn, so that each threaded one proves all those before it.
 CHAIN = [f"{kind}_{number}" for number in range(8) for kind in ("pure", "step")]
 SIDES = [f"side_{number}" for number in range(6)]
+EFFECTS = {*CHAIN[1::2], *SIDES, "round_step"}
 PURE = "{ id: %s, type: io.kestra.plugin.core.debug.Return, format: '{{ taskrun.id }}' }"
 STEP = "{ id: %s, type: test.Step }"
 FLOW = "\n".join(
@@ -93,12 +95,12 @@ class Line:
 
 
 class Run:
-    """A `penstock run` with its end of the pipe. The pipe ends when the process does."""
+    """A command that runs tasks, with its end of the pipe. The pipe ends when the process does."""
 
-    def __init__(self, project: Path, flow: str) -> None:
-        self._read, write = os.pipe()
+    def __init__(self, project: Path, *command: str) -> None:
+        read, write = os.pipe()
         self.process = subprocess.Popen(
-            [PENSTOCK, "run", flow],
+            [PENSTOCK, *command],
             cwd=project,
             env={**ENVIRONMENT, "EVIDENCE": str(write)},
             pass_fds=[write],
@@ -107,7 +109,9 @@ class Run:
             text=True,
         )
         os.close(write)
-        self._lines = os.fdopen(self._read, encoding="ascii")
+        self._lines = os.fdopen(read, encoding="ascii")
+        self._patience = threading.Timer(PATIENCE, self.process.kill)
+        self._patience.start()
 
     def lines(self) -> Iterator[Line]:
         for line in self._lines:
@@ -121,8 +125,9 @@ class Run:
         """The rest of the evidence, and what was printed. None lets the run end by itself."""
         if how is not None:
             self.process.send_signal(how)
-        printed, _ = self.process.communicate(timeout=PATIENCE)
         rest = list(self.lines())
+        printed, _ = self.process.communicate()
+        self._patience.cancel()
         self._lines.close()
         return rest, printed
 
@@ -226,7 +231,7 @@ def test_killed_at_any_moment_everything_acknowledged_is_there(
     left_behind: set[str] = set()
     before: dict[str, Execution] = {}
     for number in range(KILLS):
-        for line in strike(Run(project, "killed.yaml"), number, chance):
+        for line in strike(Run(project, "run", "killed.yaml"), number, chance):
             evidence.setdefault(line.execution_id, []).append(line)
         after = history(project, scratch)
         assert before.keys() <= after.keys(), f"kill {number}: an execution is gone"
@@ -238,6 +243,7 @@ def test_killed_at_any_moment_everything_acknowledged_is_there(
 
     assert left_behind, "no kill struck a running execution: the test is worth nothing"
     accounted_for(project, left_behind, before.keys() - left_behind)
+    recovered(project, left_behind, before, evidence, scratch)
 
 
 def accounted_for(project: Path, left_behind: set[str], ended: set[str]) -> None:
@@ -252,12 +258,43 @@ def accounted_for(project: Path, left_behind: set[str], ended: set[str]) -> None
         assert shown.returncode == 0, shown.stderr
         assert "is gone" in shown.stdout + shown.stderr
 
-    run = Run(project, "killed.yaml")
+    run = Run(project, "run", "killed.yaml")
     spoke, printed = run.end(None)
     assert run.process.returncode == 0, printed
     assert len(spoke) == STEPS
     assert not {line.execution_id for line in spoke} & left_behind, "a dead execution was resumed"
     assert str(len(left_behind)) in printed, "the run says how many executions were left behind"
+
+
+def recovered(
+    project: Path,
+    left_behind: set[str],
+    before: dict[str, Execution],
+    evidence: dict[str, list[Line]],
+    scratch: Path,
+) -> None:
+    """Recovery, itself killed once, brings every execution to its end, and repeats nothing that was committed."""
+    done = {run.id for execution in before.values() for run in execution.task_runs.values() if run.is_terminal}
+    struck = Run(project, "executions", "recover")
+    heard = [next(struck.lines()), *after_the_kill(struck)]
+    final = Run(project, "executions", "recover")
+    spoke, printed = final.end(None)
+    assert final.process.returncode == 0, printed
+
+    again = [line.task_run_id for line in [*heard, *spoke]]
+    assert not done & set(again), "a task that had ended ran again"
+    said = {line.task_run_id for lines in evidence.values() for line in lines} | set(again)
+    executions = history(project, scratch)
+    for execution_id in left_behind:
+        runs = list(executions[execution_id].task_runs.values())
+        assert executions[execution_id].state is State.SUCCESS
+        assert {run.state for run in runs} == {State.SUCCESS}
+        effects = {run.id for run in runs if run.task_id in EFFECTS}
+        assert len(effects) == STEPS
+        assert effects <= said, "a task succeeded without its effect"
+        for run in runs:
+            assert [attempt.epoch for attempt in run.attempts] == list(range(1, run.epoch + 1))
+            assert {attempt.state for attempt in run.attempts[:-1]} <= {AttemptState.LOST}
 
 
 def test_killed_while_the_first_database_is_made(
@@ -266,12 +303,12 @@ def test_killed_while_the_first_database_is_made(
     chance = random.Random(SEED)
     for number in range(max(3, KILLS // 5)):
         shutil.rmtree(project / ".penstock", ignore_errors=True)
-        run = Run(project, "killed.yaml")
+        run = Run(project, "run", "killed.yaml")
         run.wait_a_little(chance.uniform(0.2, 0.7))
         run.end()
         history(project, tmp_path_factory.mktemp("image") / "copy")
 
-        following = Run(project, "killed.yaml")
+        following = Run(project, "run", "killed.yaml")
         spoke, printed = following.end(None)
         assert following.process.returncode == 0, f"kill {number}: {printed}"
         assert len(spoke) == STEPS
@@ -283,7 +320,7 @@ def test_killed_while_the_first_database_is_made(
 def test_told_to_stop_a_run_kills_its_execution_and_says_so(
     project: Path, tmp_path_factory: pytest.TempPathFactory, how: signal.Signals
 ) -> None:
-    run = Run(project, "hanging.yaml")
+    run = Run(project, "run", "hanging.yaml")
     started = next(run.lines(), None)
     assert started is not None, run.end()[1]
     rest, printed = run.end(how)
