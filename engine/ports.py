@@ -147,6 +147,13 @@ class Store(Protocol):
     def set_meta(self, key: str, value: Any) -> None:
         """Keep a JSON-able value; None removes it."""
 
+    def own(self, *, socket: str | None = None) -> None:
+        """Take the right to write now, rather than at the first write, until `close`; free to do again.
+
+        `socket` is where this engine listens for commands. Raises StoreBusy when another engine has the right;
+        a database that several engines may write to never does.
+        """
+
     def close(self) -> None:
         """Finish and release everything. Safe to call twice."""
 

@@ -59,6 +59,9 @@ class Database(ABC):
     def backup(self, suffix: str) -> Path | None:
         """Copy the database to a new file and give its path; None where its administrator does that."""
 
+    def own(self, socket: str | None) -> None:  # noqa: B027 - a server lets many write; nothing to do is right
+        """Take the right to write, or raise StoreBusy; `socket` is where its owner listens."""
+
     @abstractmethod
     def close(self) -> None:
         """Release everything. Safe to call twice."""

@@ -149,6 +149,9 @@ class MemoryStore:
             else:
                 self._meta[key] = text
 
+    def own(self, *, socket: str | None = None) -> None:
+        """Nobody else can reach it."""
+
     def close(self) -> None:
         """There is nothing to release."""
 

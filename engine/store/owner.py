@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -38,8 +38,9 @@ class OwnerRecord:
 class Owner:
     """The right to write to a database, held until `release` or until this process ends, however it ends."""
 
-    def __init__(self, file: int) -> None:
+    def __init__(self, file: int, record: OwnerRecord) -> None:
         self._file: int | None = file
+        self._describe(record)
 
     @classmethod
     def acquire(cls, database: Path, *, socket: Path | None = None) -> Owner:
@@ -61,9 +62,19 @@ class Owner:
             command=_command(),
             socket=str(socket or database.with_name("engine.sock")),
         )
-        os.ftruncate(file, 0)
-        os.write(file, json.dumps(asdict(record)).encode())
-        return cls(file)
+        return cls(file, record)
+
+    def listens_at(self, socket: str) -> None:
+        """Tell others where to send their commands, if not to where they expect it."""
+        if socket != self._record.socket:
+            self._describe(replace(self._record, socket=socket))
+
+    def _describe(self, record: OwnerRecord) -> None:
+        assert self._file is not None
+        self._record = record
+        os.ftruncate(self._file, 0)
+        os.lseek(self._file, 0, os.SEEK_SET)
+        os.write(self._file, json.dumps(asdict(record)).encode())
 
     def release(self) -> None:
         """Give the database up. Safe to call twice."""

@@ -88,5 +88,8 @@ class SqlStore:
             if value is not None:
                 connection.execute(insert(tables.meta).values(key=name, value=text))
 
+    def own(self, *, socket: str | None = None) -> None:
+        self.database.own(socket)
+
     def close(self) -> None:
         self.database.close()

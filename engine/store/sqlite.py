@@ -104,6 +104,13 @@ class SqliteDatabase(Database):
         with translated(self.name), self._read_engine.begin() as connection:
             yield connection
 
+    def own(self, socket: str | None) -> None:
+        with self._lock:
+            self._refuse_closed()
+            self._own()
+            if socket is not None and self._owner is not None:
+                self._owner.listens_at(socket)
+
     def close(self) -> None:
         with self._lock:
             if self._closed:

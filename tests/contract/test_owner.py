@@ -150,3 +150,19 @@ def test_after_kill_9_all_that_was_acknowledged_is_there(sqlite_url: str) -> Non
         assert len(store.logs(f"{acknowledged}-9")) == 1
         store.set_meta("still", "writable")
         store.close()
+
+
+def test_to_own_now_is_not_to_write(sqlite_url: str) -> None:
+    open_store(sqlite_url, owner=True).close()
+    store = open_store(sqlite_url)
+    store.own()
+    store.own(socket="/elsewhere/engine.sock")
+    owner = owner_of(path_of(sqlite_url))
+    assert owner is not None
+    assert (owner.pid, owner.socket) == (os.getpid(), "/elsewhere/engine.sock")
+    other = open_store(sqlite_url)
+    with pytest.raises(StoreBusy):
+        other.own()
+    other.close()
+    store.close()
+    assert owner_of(path_of(sqlite_url)) is None
