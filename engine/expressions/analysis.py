@@ -37,7 +37,6 @@ class Reference:
         return None in self.segments
 
 
-@lru_cache(maxsize=COMPILED)
 def references(template: str) -> tuple[Reference, ...]:
     """Every path that a template reads, in the order of the text. Raises ExpressionError for bad syntax."""
     if "{" not in template:

@@ -16,6 +16,9 @@ INSTEAD = {
     "float": "Write `number('FLOAT')`.",
     "map": "Use `jq`.",
     "select": "Use `jq`.",
+    "credential": "It belongs to Kestra's Enterprise Edition: use `secret`.",
+    "assets": "It belongs to Kestra's Enterprise Edition.",
+    "appLink": "It belongs to Kestra's Enterprise Edition.",
 }
 
 

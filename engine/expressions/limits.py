@@ -14,4 +14,6 @@ MAX_HEIGHT = 90  #: levels of one expression's tree; Python itself stops at 200 
 MAX_DEPTH = 100  #: macro calls, render() rounds, and levels of printed data
 MAX_SECONDS = 0.8  #: processor time of one evaluation; a busy machine does not make a flow fail
 JQ_SECONDS = 0.8  #: processor time of one jq program that is more than a path
-COMPILED = 4096  #: templates kept compiled
+SMALL_SOURCE = 4096  #: characters of a template that counts as small
+COMPILED = 2048  #: small templates kept compiled
+COMPILED_LARGE = 32  #: larger ones

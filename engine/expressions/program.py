@@ -15,7 +15,7 @@ from engine.errors import ExpressionError
 from engine.expressions.evaluation import Evaluation, print_chunks, undefined_variable
 from engine.expressions.faults import limit, locate
 from engine.expressions.functions import NOTHING, Functions
-from engine.expressions.limits import COMPILED, MAX_SOURCE, MAX_TEXT
+from engine.expressions.limits import COMPILED, COMPILED_LARGE, MAX_SOURCE, MAX_TEXT, SMALL_SOURCE
 from engine.expressions.resolve import attribute
 from engine.expressions.values import printed
 
@@ -143,9 +143,12 @@ class Compiled:
             raise locate(limit(_TOO_DEEP), self.template, 0) from None
 
 
-@lru_cache(maxsize=COMPILED)
 def program(template: str) -> Program:
     """The program of a template. Raises ExpressionError when it is not one."""
+    return _small(template) if len(template) <= SMALL_SOURCE else _large(template)
+
+
+def _made(template: str) -> Program:
     if len(template) <= MAX_SOURCE and _SIMPLE.fullmatch(template):
         parts = _parts(template)
         if len(parts) == 1 and isinstance(parts[0], Path):
@@ -154,6 +157,11 @@ def program(template: str) -> Program:
     from engine.expressions.compiler import compile_template
 
     return Compiled(template, *compile_template(template))
+
+
+# Two caches, so that what is kept is bounded in size as well as in number.
+_small = lru_cache(maxsize=COMPILED)(_made)
+_large = lru_cache(maxsize=COMPILED_LARGE)(_made)
 
 
 def _parts(template: str) -> list[str | Path]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from engine.expressions import ExpressionError, Functions, check_syntax, render
-from engine.expressions.limits import MAX_SOURCE
+from engine.expressions import ExpressionError, Functions, check_syntax, program, render
+from engine.expressions.limits import COMPILED, COMPILED_LARGE, MAX_SOURCE, SMALL_SOURCE
 
 CYCLE: dict[str, Any] = {}
 CYCLE["self"] = CYCLE
@@ -126,3 +126,12 @@ def test_a_limit_cannot_be_caught_by_a_default() -> None:
 
 def test_checking_runs_nothing() -> None:
     check_syntax("{{ range(0, 1000000000) }}{{ 'a' | split('(') }}")
+
+
+def test_what_is_kept_compiled_is_bounded() -> None:
+    for number in range(3000):
+        render(f"{{{{ m.a }}}} {number}", CONTEXT)
+    for number in range(40):
+        render(f"{{{{ m.a }}}} {number}" + " " * SMALL_SOURCE, CONTEXT)
+    assert program._small.cache_info().currsize <= COMPILED
+    assert program._large.cache_info().currsize <= COMPILED_LARGE
