@@ -77,7 +77,11 @@ def call_method(value: Any, name: str, *arguments: Any) -> Any:
             code="unknown-method",
             hint=did_you_mean(name, known) or "Most of what methods do, filters do: `| name`.",
         )
-    return method(value, *arguments)
+    try:
+        return method(value, *arguments)
+    except TypeError:
+        message = f"The method `{name}` does not take {len(arguments)} such arguments"
+        raise ExpressionError(message, code="expression-type") from None
 
 
 def find_method(value: Any, name: str) -> Callable[..., Any] | None:
@@ -91,7 +95,7 @@ def find_method(value: Any, name: str) -> Callable[..., Any] | None:
 
 def _property(name: str) -> str:
     # Java's beans: `x.empty` means `x.isEmpty()`, `date.year` means `date.getYear()`.
-    return f"is{name[0].upper()}{name[1:]}"
+    return f"is{name[:1].upper()}{name[1:]}"
 
 
 def missing(name: str, value: Any, path: str) -> Undefined:

@@ -6,6 +6,7 @@ Macros and blocks are hoisted to the front of the tree, because an expression ma
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NoReturn
 
 from jinja2 import nodes
 
@@ -106,7 +107,7 @@ class TemplateParser(ExpressionParser):
         self.depth -= 1
         return statement
 
-    def stray_tag(self) -> None:
+    def stray_tag(self) -> NoReturn:
         self.advance()
         token = self.token
         if token.value in REMOVED:
@@ -200,6 +201,12 @@ class TemplateParser(ExpressionParser):
         self.close("block", offset)
         self.macros[f"block {name}"] = nodes.Macro(f"block {name}", [], [], body, lineno=offset)
         return nodes.Filter(None, "fn:block", [nodes.Const(name)], [], None, None, lineno=offset)
+
+    def tag_raw(self, offset: int) -> NoReturn:
+        # A well-formed one never gets here: the lexer takes it out.
+        self.fail("This tag takes nothing,", offset, hint="Write `{% raw %}` or `{% verbatim %}`.")
+
+    tag_verbatim = tag_raw
 
     def tag_filter(self, offset: int) -> nodes.FilterBlock:
         applied = self.filter(None)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import random
+import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from engine.expressions import ExpressionError, Functions, check_syntax, program, render
+from engine.expressions import ExpressionError, Functions, check_syntax, is_pure, program, references, render
 from engine.expressions.limits import COMPILED, COMPILED_LARGE, MAX_SOURCE, SMALL_SOURCE
 
 CYCLE: dict[str, Any] = {}
@@ -61,6 +65,8 @@ ATTACKS = {
     "filters": "{{ s" + " | upper" * 5000 + " }}",
     "ternaries": "{{ " + "true ? 1 : " * 3000 + "1 }}",
     "interpolations": "{{ " + '"#{' * 2000 + "1" + '}"' * 2000 + " }}",
+    "raw with something": "{% raw secret %}{{ x }}{% endraw %}",
+    "empty key of a list": "{{ list[''] }}",
     "tags": "{% if true %}" * 3000 + "{% endif %}" * 3000,
     "loops in loops": "{% for a in list %}" * 30 + "{% endfor %}" * 30,
     "many expressions": "{{ 1 + 1 }}" * 20_000,
@@ -135,3 +141,20 @@ def test_what_is_kept_compiled_is_bounded() -> None:
         render(f"{{{{ m.a }}}} {number}" + " " * SMALL_SOURCE, CONTEXT)
     assert program._small.cache_info().currsize <= COMPILED
     assert program._large.cache_info().currsize <= COMPILED_LARGE
+
+
+def test_broken_templates_are_expression_errors_and_nothing_else() -> None:
+    golden = Path(__file__).parents[2] / "golden/expressions/golden.json"
+    data = json.loads(golden.read_text(encoding="utf-8"))
+    words = [re.findall(r"\w+|\s+|.", probe["template"], re.DOTALL) for probe in data["probes"]]
+    chance = random.Random(1815)
+    for _ in range(4000):
+        broken, other = list(chance.choice(words)), chance.choice(words)
+        at = chance.randrange(len(broken))
+        broken[at : at + chance.randrange(2)] = other[chance.randrange(len(other)) :][: chance.randrange(4)]
+        template = "".join(broken)
+        for use in (lambda text: render(text, data["context"], Functions(seed="x")), references, is_pure):
+            try:
+                use(template)
+            except ExpressionError as error:
+                assert error.template  # noqa: PT017
