@@ -101,6 +101,11 @@ class Execution:
     def ended_at(self) -> datetime | None:
         return self.history[-1].at if self.is_terminal else None
 
+    @property
+    def awaits_decision(self) -> bool:
+        """Whether it is paused, and nothing but a person's decision will move it."""
+        return self.state is State.PAUSED and not any(run.due for run in self.task_runs.values())
+
     def in_order(self) -> Iterator[TaskRun]:
         """The task runs in the order in which they were created."""
         return iter(sorted(self.task_runs.values(), key=lambda run: run.seq))

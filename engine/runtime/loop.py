@@ -70,8 +70,12 @@ class Loop:
         return stored
 
     def adopt(self, flow: Flow, execution: Execution) -> None:
-        """Go on with an execution whose engine is gone."""
+        """Go on with an execution whose engine is gone. One that runs here already just goes on."""
         self._inbox.put(Adopt(flow, execution))
+
+    def runs(self, execution_id: str) -> bool:
+        """Whether it is this loop that moves the execution, as of now."""
+        return execution_id in self._active
 
     def post(self, execution_id: str, event: Event) -> None:
         """Something happened."""
@@ -151,13 +155,13 @@ class Loop:
                     batch.write(active, message.entry)
             case Submit():
                 self._begin(message, batch)
-            case Adopt():
+            case Adopt() if message.execution.id not in self._active:
                 active = Active(message.flow, message.execution, stored=message.execution)
                 self._active[message.execution.id] = active
                 self._decide(message.execution.id, EngineStarted(at=self._world.clock.now()), batch)
             case Stop():
                 self._stopping_at = self._world.clock.monotonic() + message.grace
-            case Wake():
+            case Adopt() | Wake():
                 pass
 
     def _begin(self, message: Submit, batch: Batch) -> None:
