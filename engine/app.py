@@ -7,41 +7,49 @@ with Engine() as engine:
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from queue import Empty
+from queue import Empty, SimpleQueue
+from threading import Lock
+from time import monotonic
 from typing import Any, Self
 
 from engine.catalog import Catalog
 from engine.core import Facts
 from engine.core.inputs import resolve_inputs
 from engine.dialect import load
-from engine.errors import IllegalState, NotFound, UsageError
+from engine.errors import IllegalState, NotFound, StoreBusy, UsageError
 from engine.expressions import Functions
 from engine.model.events import KillRequested
-from engine.model.execution import Execution, StateChange, TaskRun
+from engine.model.execution import Execution, StateChange
 from engine.model.flow import Flow
-from engine.model.state import State
-from engine.ports import ExecutionFilter, ExecutionSummary, FlowRecord, LogLine, Store
+from engine.model.state import TERMINAL, State
+from engine.ports import ExecutionFilter, ExecutionSummary, FlowRecord, Store
 from engine.runtime.clock import SystemClock
-from engine.runtime.followers import News
+from engine.runtime.followers import OnChange, until_it_ends
+from engine.runtime.guest import Guest, patiently
+from engine.runtime.host import Host
 from engine.runtime.ids import new_id
-from engine.runtime.loop import Loop
+from engine.runtime.listener import Listener
+from engine.runtime.loop import STOP_GRACE, Loop
+from engine.runtime.peer import Peer
 from engine.runtime.secrets import EnvironmentSecrets
+from engine.runtime.wire import Submission
 from engine.runtime.world import World
 from engine.settings import Settings, find_project, load_settings, make_home
 from engine.store import open_store
-
-#: Called after each commit with the execution, the task runs that moved and the new log lines.
-OnChange = Callable[[Execution, Sequence[TaskRun], Sequence[LogLine]], None]
 
 #: Environment variables with these prefixes are `envs.*` in expressions, without the prefix and in lower case.
 ENV_PREFIXES = ("KESTRA_", "ENV_")
 
 
 class Engine:
-    """Runs flows and keeps their history. Everything is opened when first needed; `close` (or `with`) ends it all."""
+    """Runs flows and keeps their history. Everything is opened when first needed; `close` (or `with`) ends it all.
+
+    When another engine owns the database, it is that one which runs what is submitted here; nothing else differs.
+    """
 
     def __init__(self, home: str | Path | None = None, *, settings: Settings | None = None) -> None:
         """`home` is the state folder; by default it is found as the command line finds it."""
@@ -49,7 +57,16 @@ class Engine:
         self.home = self.project.home
         self.settings = settings if settings is not None else load_settings(self.project)
         self._clock = SystemClock()
+        self._owning = Lock()
         self._loop: Loop | None = None
+        self._host: Host | None = None
+        self._listener: Listener | None = None
+        #: Wishes to kill an execution that this engine follows while another one runs it.
+        self._kills: dict[str, SimpleQueue[str]] = {}
+        #: What was not finished when this engine came to own the database: its engines are gone.
+        self.left_behind: list[str] = []
+        #: Hears why this engine waits for others, or for what it runs for them.
+        self.on_wait: Callable[[str], None] = lambda why: None
         self._revisions: dict[tuple[str, str], FlowRecord] = {}
 
     def __enter__(self) -> Self:
@@ -64,8 +81,9 @@ class Engine:
     def store(self) -> Store:
         """The database. Reading needs no ownership; the first write takes it, or raises StoreBusy."""
         make_home(self.home)
-        assert self.settings.database.url is not None  # settled when the settings were loaded
-        return open_store(self.settings.database.url)
+        url = self.settings.database.url
+        assert url is not None  # settled when the settings were loaded
+        return patiently(lambda: open_store(url))  # another engine may just be making it
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -95,14 +113,41 @@ class Engine:
 
     @property
     def loop(self) -> Loop:
-        """The running loop; started when first needed."""
-        if self._loop is None:
-            world = World(
-                store=self.store, types=self.catalog, clock=self._clock, facts=self.facts, functions=self.functions
-            )
-            self._loop = Loop(world, workers=self.settings.executor.threads or 16)
-            self._loop.start()
+        """The running loop; started when first needed. Raises StoreBusy when another engine owns the database."""
+        with self._owning:
+            if self._loop is None:
+                self.store.own()
+                self.left_behind = self.store.unfinished() if self.settings.database.file else []
+                world = World(
+                    store=self.store, types=self.catalog, clock=self._clock, facts=self.facts, functions=self.functions
+                )
+                self._loop = Loop(world, workers=self.settings.executor.threads or 16)
+                self._loop.start()
+                self._open_door(self._loop)
         return self._loop
+
+    def _open_door(self, loop: Loop) -> None:
+        """From now on, other commands can hand their work over."""
+        file = self.settings.database.file
+        if file is None:
+            return  # a server's database needs no owner
+        self._host = Host(loop, begin=self._begin_for_guest, resume=self._resume, now=self._clock.now)
+        self._listener = Listener.open(file, self._host.answer)
+        if self._listener is not None:
+            self.store.own(socket=str(self._listener.address))
+
+    def _own(self) -> bool:
+        """Whether this engine owns the database; it takes it when nobody else has it."""
+        try:
+            return self.loop is not None
+        except StoreBusy:
+            return False
+
+    @cached_property
+    def _guest(self) -> Guest | None:
+        """The way to another engine that may own the database; None where there need be no owner."""
+        file = self.settings.database.file
+        return Guest(self.store, Peer(file), self._own) if file is not None else None
 
     # -- flows
 
@@ -152,7 +197,9 @@ class Engine:
         Raises InputsInvalid, IllegalState for a disabled flow, and whatever `load` raises.
         """
         flow, execution = self._prepare(flow, inputs, labels)
-        return self.loop.submit(flow, execution).result()
+        if self._hand_over(flow, execution, inputs):
+            return self.execution(execution.id)
+        return self._begin(flow, execution)
 
     def run(
         self,
@@ -163,16 +210,23 @@ class Engine:
     ) -> Execution:
         """Submit, and wait until it has ended. A failed execution is returned, not raised."""
         flow, execution = self._prepare(flow, inputs, labels)
+        if self._hand_over(flow, execution, inputs):
+            return self._follow_there(execution.id, on_change)
         news, leave = self.loop.followers.add(execution.id)
         try:
-            self.loop.submit(flow, execution).result()
-            return _listen(news.get, on_change)
+            self._begin(flow, execution)
+            return until_it_ends(news.get, on_change)
         finally:
             leave()
 
     def _prepare(
-        self, flow: Flow | str | Path, inputs: Mapping[str, Any] | None, labels: Mapping[str, str] | None
+        self,
+        flow: Flow | str | Path,
+        inputs: Mapping[str, Any] | None,
+        labels: Mapping[str, str] | None,
+        execution_id: str | None = None,
     ) -> tuple[Flow, Execution]:
+        """The flow and a new execution of it, checked, not stored."""
         if not isinstance(flow, Flow):
             flow = self.load(flow)
         if flow.disabled:
@@ -184,12 +238,11 @@ class Engine:
             "globals": self.facts.globals,
         }
         values = resolve_inputs(flow.inputs, inputs or {}, variables=variables, functions=self.functions(flow.id))
-        record = self._store_flow(flow)
         execution = Execution(
-            id=new_id(),
+            id=execution_id or new_id(),
             namespace=flow.namespace,
             flow_id=flow.id,
-            flow_revision=record.revision,
+            flow_revision=flow.revision,
             state=State.CREATED,
             history=(StateChange(State.CREATED, self._clock.now()),),
             inputs=values,
@@ -197,26 +250,74 @@ class Engine:
         )
         return flow, execution
 
+    def _begin(self, flow: Flow, execution: Execution) -> Execution:
+        """Store the flow and begin the execution; returns after the commit."""
+        stored = replace(execution, flow_revision=self._store_flow(flow).revision)
+        return self.loop.submit(flow, stored).result()
+
+    def _begin_for_guest(self, submission: Submission) -> bool:
+        """Begin what another command hands over, unless it was begun before."""
+        if self.store.execution(submission.id) is not None:
+            return self._resume(submission.id)
+        flow = self.parse(submission.source, file=submission.file)
+        self._begin(*self._prepare(flow, submission.inputs, submission.labels, submission.id))
+        return True
+
+    def _hand_over(self, flow: Flow, execution: Execution, inputs: Mapping[str, Any] | None) -> bool:
+        """Have the engine that owns the database begin the execution; False when that is this one."""
+        if self._guest is None:
+            return False
+        submission = Submission(
+            id=execution.id,
+            source=_source(flow),
+            file=f"{flow.namespace}/{flow.id}",
+            inputs=inputs or {},
+            labels=execution.labels,
+        )
+        return self._guest.hand_over(submission, self.on_wait)
+
     def _store_flow(self, flow: Flow) -> FlowRecord:
-        if flow.source is None:
-            raise UsageError("this flow was not read from a text", hint="load it with Engine.load or Engine.parse")
-        key = (flow.namespace, flow.id)
+        source, key = _source(flow), (flow.namespace, flow.id)
         known = self._revisions.get(key)
-        if known is None or known.source != flow.source:
-            known = self.store.save_flow(*key, flow.source, at=self._clock.now(), disabled=flow.disabled)
+        if known is None or known.source != source:
+            known = self.store.save_flow(*key, source, at=self._clock.now(), disabled=flow.disabled)
             self._revisions[key] = known
         return known
 
     def follow(self, execution_id: str, on_change: OnChange | None = None, timeout: float | None = None) -> Execution:
         """Wait until an execution has ended. Raises NotFound; TimeoutError after `timeout` seconds."""
+        if self._loop is None and self._guest is not None:
+            execution = self.execution(execution_id)
+            return execution if execution.is_terminal else self._follow_there(execution_id, on_change, timeout)
         news, leave = self.loop.followers.add(execution_id)
         try:
             execution = self.execution(execution_id)
             if execution.is_terminal:
                 return execution
-            return _listen(lambda: news.get(timeout=timeout), on_change)
+            return until_it_ends(lambda: news.get(timeout=timeout), on_change)
         except Empty:
             raise TimeoutError(f"execution {execution_id} has not ended within {timeout} s") from None
+        finally:
+            leave()
+
+    def _follow_there(self, execution_id: str, on_change: OnChange | None, timeout: float | None = None) -> Execution:
+        """Follow an execution that another engine runs; should that engine die, go on here with what began here."""
+        assert self._guest is not None
+        kills = self._kills[execution_id] = SimpleQueue()
+        until = None if timeout is None else monotonic() + timeout
+        tell = on_change or (lambda execution, runs, logs: None)
+        try:
+            ended = self._guest.follow(execution_id, tell, kills=kills, until=until)
+            if ended is not None:
+                return ended
+            news, leave = self.loop.followers.add(execution_id)
+            self._resume(execution_id)
+        finally:
+            self._kills.pop(execution_id, None)
+        try:
+            while not kills.empty():
+                self.kill(execution_id, kills.get())
+            return until_it_ends(news.get, on_change)
         finally:
             leave()
 
@@ -228,60 +329,64 @@ class Engine:
         return execution
 
     def kill(self, execution_id: str, reason: str = "killed by its user") -> None:
-        """Ask a running execution of this engine to stop; `follow` tells when it has."""
-        self.loop.post(execution_id, KillRequested(at=self._clock.now(), reason=reason))
+        """Ask a running execution to stop; `follow` tells when it has.
+
+        Inside a signal handler, this neither waits nor raises for an execution that this engine runs or follows.
+        """
+        if execution_id in self._kills:
+            self._kills[execution_id].put(reason)
+        elif self._loop is None and self._guest is not None:
+            self._guest.kill(execution_id, reason)
+        else:
+            self.loop.post(execution_id, KillRequested(at=self._clock.now(), reason=reason))
 
     def unfinished(self) -> list[ExecutionSummary]:
         """Executions that have not ended, oldest first."""
-        open_states = tuple(
-            state
-            for state in State
-            if state
-            not in (
-                State.SUCCESS,
-                State.WARNING,
-                State.FAILED,
-                State.KILLED,
-                State.CANCELLED,
-                State.RETRIED,
-                State.SKIPPED,
-            )
-        )
+        open_states = tuple(state for state in State if state not in TERMINAL)
         found, _ = self.store.executions(ExecutionFilter(states=open_states, limit=1000))
         return found[::-1]
 
     def recover(self) -> list[str]:
-        """Take over every execution that another engine left unfinished, and go on with it. Returns their ids."""
-        taken = []
-        for execution_id in self.store.unfinished():
-            execution = self.execution(execution_id)
-            record = self.store.flow(execution.namespace, execution.flow_id, execution.flow_revision)
-            if record is None:
-                raise NotFound(f"revision {execution.flow_revision} of the flow of {execution_id} is gone")
-            file = f"{record.namespace}/{record.id}"
-            self.loop.adopt(self.parse(record.source, file=file, revision=record.revision), execution)
-            taken.append(execution_id)
-        return taken
+        """Go on with every execution whose engine is gone, in the engine that owns the database. Returns their ids."""
+        unfinished = self.store.unfinished()
+        go_on = self._resume if self._guest is None or self._own() else self._guest.adopt
+        return [execution_id for execution_id in unfinished if go_on(execution_id)]
+
+    def _resume(self, execution_id: str) -> bool:
+        """Go on with a stored execution that no engine runs; False when nothing is left to do."""
+        execution = self.execution(execution_id)
+        if execution.is_terminal:
+            return False
+        record = self.store.flow(execution.namespace, execution.flow_id, execution.flow_revision)
+        if record is None:
+            raise NotFound(f"revision {execution.flow_revision} of the flow of {execution_id} is gone")
+        flow = self.parse(record.source, file=f"{record.namespace}/{record.id}", revision=record.revision)
+        self.loop.adopt(flow, execution)
+        return True
 
     def close(self) -> None:
-        """Commit what finishes now, and release everything. Safe to call twice."""
-        if self._loop is not None:
-            self._loop.stop()
-            self._loop = None
-        if "store" in self.__dict__:
-            self.store.close()
-            del self.__dict__["store"]
+        """Finish what other commands handed over, commit what finishes now, release everything. Safe to call twice."""
+        grace = 0.0  # if somebody does not want to wait
+        try:
+            if self._host is not None:
+                self._host.finish(self.on_wait)
+            grace = STOP_GRACE
+        finally:
+            if self._listener is not None:
+                self._listener.close()
+            if self._loop is not None:
+                self._loop.stop(grace)
+            self._listener = self._host = self._loop = None
+            if "store" in self.__dict__:
+                self.store.close()
+                del self.__dict__["store"]
+                self.__dict__.pop("_guest", None)
 
 
-def _listen(receive: Callable[[], News], on_change: OnChange | None) -> Execution:
-    while True:
-        news = receive()
-        if isinstance(news, BaseException):
-            raise news
-        if on_change is not None:
-            on_change(news.after, list(news.task_runs.values()), news.logs)
-        if news.after.is_terminal:
-            return news.after
+def _source(flow: Flow) -> str:
+    if flow.source is None:
+        raise UsageError("this flow was not read from a text", hint="load it with Engine.load or Engine.parse")
+    return flow.source
 
 
 def _read(path: Path) -> str:

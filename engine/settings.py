@@ -57,6 +57,12 @@ class Database(Definition):
             raise ValueError(f"{mask_password(url)} should start with sqlite:/// or postgresql://")
         return url
 
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file; None when the state lives on a server."""
+        url = self.url or ""
+        return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
+
 
 class Variables(Definition):
     """Values that every flow can use."""

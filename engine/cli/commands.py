@@ -96,8 +96,7 @@ def open_history() -> Iterator[Store]:
 
 def database_file(settings: Settings) -> Path | None:
     """The SQLite file; None when the state lives on a server."""
-    url = settings.database.url or ""
-    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
+    return settings.database.file
 
 
 def key_values(pairs: Sequence[str], option: str) -> dict[str, str]:

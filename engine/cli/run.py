@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.cli.commands import Command, database_file, key_values, open_engine
+from engine.cli.commands import Command, key_values, open_engine
 from engine.cli.sources import MAX_INPUT_BYTES, check_file, looks_like_file, read_file
 from engine.cli.terminal import abandon_stdout, dim, human_duration, printable, say_error, say_hint, say_json, state
 from engine.errors import FlowInvalid, UsageError
@@ -49,8 +49,10 @@ def run(
     inputs = {**_inputs_from(inputs_file), **_inputs_given(given)}
     marks = key_values(labels, "--label")
     with open_engine() as engine:
+        if not quiet:
+            engine.on_wait = say_hint
         execution = _followed(engine, flow, inputs, marks, quiet=quiet or as_json)
-    _conclude(execution, as_json=as_json, quiet=quiet)
+        _conclude(execution, as_json=as_json, quiet=quiet)  # before what other commands may still have running here
     return _EXIT_CODES.get(execution.state, 1)
 
 
@@ -95,7 +97,6 @@ def _followed(
     from engine.cli.interrupts import interrupts_ask
 
     definition = engine.load(flow)
-    left_behind = len(engine.unfinished()) if database_file(engine.settings) else 0
     execution_id: str | None = None
     stopping = False
 
@@ -115,10 +116,10 @@ def _followed(
             execution_id = execution.id
             if stopping:
                 stop()
-            if left_behind and not quiet:
-                _tell_left_behind(left_behind)
+            if engine.left_behind and not quiet:
+                _tell_left_behind(len(engine.left_behind))
         view.update(execution, runs, logs)
-        if execution.state == "PAUSED" and not any(run.due for run in execution.task_runs.values()):
+        if execution.awaits_decision:
             raise _WaitsForPerson(execution)
 
     with view_for(quiet=quiet) as view, interrupts_ask(stop, farewell):

@@ -69,15 +69,19 @@ class TestSignals:
         assert f"its engine, process {process.pid}, is gone" in shown
         assert "penstock executions recover" in shown
 
-    def test_while_it_runs_its_engine_is_named(self, start: Start, penstock: Penstock) -> None:
+    def test_while_it_runs_its_engine_is_named_and_runs_what_others_type(
+        self, start: Start, penstock: Penstock
+    ) -> None:
         with start("run", "waiting.yaml", preexec_fn=listen_to_interrupts) as process:
             wait_for(process.stdout, b"RUNNING")
             shown = penstock("executions", "show", "latest").out
-            busy = penstock("run", "hello.yaml")
+            beside = penstock("run", "hello.yaml")
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=30)
         assert f"its engine runs as process {process.pid}" in shown
-        assert busy.code == 4
+        assert beside.code == 0
+        assert "SUCCESS" in beside.out
+        assert beside.err == ""
 
 
 class TestOutput:

@@ -1,6 +1,7 @@
 """`penstock run`: what is typed, what is printed, and the exit code."""
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from engine.app import Engine
 from engine.model.execution import Execution, StateChange
 from engine.model.state import State
+from engine.store import Owner
 from tests.unit.cli.typed import HELLO, Penstock
 
 
@@ -148,12 +150,17 @@ class TestABadRun:
         assert ran.code == 2
         assert "s3cret" not in ran.err
 
-    def test_another_engine_holds_the_database(self, penstock: Penstock, project: Path) -> None:
-        with Engine() as other:
-            other.run("hello.yaml")
-            ran = penstock("run", "hello.yaml")
+    def test_another_engine_holds_the_database_and_does_not_listen(
+        self, penstock: Penstock, project: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("engine.runtime.guest.STARTING", 0.05)
+        assert penstock("run", "hello.yaml").code == 0
+        owner = Owner.acquire(project / ".penstock" / "penstock.db")
+        ran = penstock("run", "hello.yaml")
+        owner.release()
         assert ran.code == 4
-        assert "owned by" in ran.err
+        assert f"owned by process {os.getpid()} (" in ran.err
+        assert "Hint:" in ran.err
 
 
 def paused(self: Engine, flow: Any, inputs: Any, labels: Any, on_change: Callable[..., None]) -> Execution:
