@@ -5,7 +5,7 @@ The epoch decides: a claim must be exactly one above the task run's, an answer m
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from engine.core.draft import Draft
 from engine.core.ending import end_run
@@ -13,7 +13,7 @@ from engine.core.retry import retry_delay, retry_of
 from engine.model.commands import QueueTask, RunTask, SetTimer
 from engine.model.events import AttemptFinished, AttemptStarted, TimerFired
 from engine.model.evolve import evolve
-from engine.model.execution import Attempt, TaskRun
+from engine.model.execution import Attempt, StateChange, TaskRun
 from engine.model.state import AttemptState, State
 
 _ATTEMPT_STATES = {
@@ -24,21 +24,30 @@ _ATTEMPT_STATES = {
 }
 
 
+def claimed(run: TaskRun, epoch: int, at: datetime) -> TaskRun:
+    """A task run whose attempt has just begun."""
+    attempt = Attempt(epoch=epoch, state=AttemptState.STARTED, started_at=at)
+    history = (*run.history, StateChange(State.RUNNING, at))
+    return evolve(run, state=State.RUNNING, epoch=epoch, history=history, attempts=(*run.attempts, attempt))
+
+
+def _may_claim(draft: Draft, run: TaskRun, epoch: int) -> bool:
+    waits = run.state is State.CREATED or (run.state is State.RETRYING and run.due is None)
+    return waits and draft.state is State.RUNNING and epoch == run.epoch + 1
+
+
 def attempt_started(draft: Draft, event: AttemptStarted) -> None:
     run = draft.task_runs.get(event.task_run_id)
-    if run is None or draft.state is not State.RUNNING or event.epoch != run.epoch + 1 or not _is_queued(run):
+    if run is None or not _may_claim(draft, run, event.epoch):
         return
-    attempt = Attempt(epoch=event.epoch, state=AttemptState.STARTED, started_at=event.at)
-    draft.move(run, State.RUNNING, epoch=event.epoch, attempts=(*run.attempts, attempt))
+    draft.put(claimed(run, event.epoch, event.at))
     draft.command(RunTask(run.id, event.epoch))
-
-
-def _is_queued(run: TaskRun) -> bool:
-    return run.state is State.CREATED or (run.state is State.RETRYING and run.due is None)
 
 
 def attempt_finished(draft: Draft, event: AttemptFinished) -> None:
     run = draft.task_runs.get(event.task_run_id)
+    if run is not None and event.started_at is not None and _may_claim(draft, run, event.epoch):
+        run = claimed(run, event.epoch, event.started_at)
     if run is None or run.epoch != event.epoch or run.state not in (State.RUNNING, State.KILLING):
         return
     ended = evolve(run.attempts[-1], state=_ATTEMPT_STATES[event.state], ended_at=event.at, error=event.error)

@@ -68,7 +68,7 @@ class Draft:
         return self.tree.places[run.task_id].task
 
     def tally(self, key: ScopeKey, *, errors: bool = False) -> Tally:
-        return self._tallies.get(TallyKey(key.run_id, key.lane, errors), EMPTY)
+        return self._tallies.get((key.run_id, key.lane, errors), EMPTY)
 
     def sibling(self, parent: TaskRun | None, task_id: str) -> TaskRun | None:
         """The task run of a task that stands in `parent` (not in one of its lanes)."""
@@ -122,6 +122,10 @@ class Draft:
             changes |= {"state": state, "history": (*execution.history, StateChange(state, self.at))}
         self.execution = evolve(execution, **changes)
 
+    def put(self, run: TaskRun) -> TaskRun:
+        """A task run that was moved elsewhere, between two live states."""
+        return self._put(self.task_runs[run.id], run)
+
     def _put(self, before: TaskRun | None, run: TaskRun) -> TaskRun:
         self.task_runs = self.task_runs.insert(run.id, run)
         self._changed[run.id] = run
@@ -130,7 +134,7 @@ class Draft:
         if before is None or ended or before.state in TERMINAL:
             place = self.tree.places[run.task_id]
             key = scope_key(place, run)
-            self._count(TallyKey(key.run_id, key.lane, place.in_errors), before.state if before else None, run.state)
+            self._count((key.run_id, key.lane, place.in_errors), before.state if before else None, run.state)
             if ended:
                 self.unsettle(key)
         return run
@@ -140,13 +144,13 @@ class Draft:
 
     def open_lane(self, loop: TaskRun) -> None:
         """Count a new lane of a loop."""
-        self._count(TallyKey(loop.id, None, False), None, State.RUNNING)
+        self._count((loop.id, None, False), None, State.RUNNING)
 
     def close_lane(self, key: ScopeKey, state: State) -> None:
         """Count the end of a lane, once."""
-        lane = TallyKey(key.run_id, key.lane, False)
+        lane = (key.run_id, key.lane, False)
         self._tallies = self._tallies.insert(lane, self._tallies[lane]._replace(closed=True))
-        self._count(TallyKey(key.run_id, None, False), State.RUNNING, state)
+        self._count((key.run_id, None, False), State.RUNNING, state)
         self.unsettle(ScopeKey(key.run_id))
 
     # -- what is left to look at

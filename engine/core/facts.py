@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct, field
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+
+class Facts(Struct, frozen=True, kw_only=True):
     """Constants of the installation that expressions can see."""
 
     envs: Mapping[str, str] = field(default_factory=dict)  #: `envs.x`: KESTRA_X and ENV_X of the environment

@@ -56,10 +56,8 @@ class ScopeKey(NamedTuple):
     lane: int | None = None
 
 
-class TallyKey(NamedTuple):
-    run_id: str | None
-    lane: int | None
-    errors: bool
+#: The key of a tally: the scope's task run and lane, and whether it is about the `errors` list.
+TallyKey = tuple[str | None, int | None, bool]
 
 
 #: A task id followed by the loop values that lead to the task run, outermost first.
@@ -73,7 +71,7 @@ class Ledger:
     next_seq: int = 0
 
     def tally(self, key: ScopeKey, *, errors: bool = False) -> Tally:
-        return self.tallies.get(TallyKey(key.run_id, key.lane, errors), EMPTY)
+        return self.tallies.get((key.run_id, key.lane, errors), EMPTY)
 
 
 def scope_key(place: Place, run: TaskRun) -> ScopeKey:
@@ -123,7 +121,7 @@ def rebuild(flow: Flow, execution: Execution) -> Ledger:
     for run in execution.in_order():
         place = tree.places[run.task_id]
         key = scope_key(place, run)
-        tally_key = TallyKey(key.run_id, key.lane, place.in_errors)
+        tally_key = (key.run_id, key.lane, place.in_errors)
         tallies[tally_key] = tallies.get(tally_key, EMPTY).with_change(None, run.state)
         index = indexed(index, path_of(execution.task_runs, run), run.id)
         next_seq = run.seq + 1
@@ -132,13 +130,13 @@ def rebuild(flow: Flow, execution: Execution) -> Ledger:
 
 
 def _count_lanes(tree: Tree, execution: Execution, tallies: dict[TallyKey, Tally]) -> None:
-    lanes = [key for key in tallies if key.lane is not None]
-    broken = {key.run_id for key in lanes if not tallies[key].live and (tallies[key].failed or tallies[key].killed)}
-    for key in lanes:
-        assert key.run_id is not None
-        length = len(tree.enabled(execution.task_runs[key.run_id].task_id, "tasks"))
-        state = lane_state(tallies[key], length, abandoned=key.run_id in broken)
-        whole = TallyKey(key.run_id, None, False)
+    lanes = [(key, key[0]) for key in tallies if key[1] is not None]
+    broken = {loop for key, loop in lanes if not tallies[key].live and (tallies[key].failed or tallies[key].killed)}
+    for key, loop in lanes:
+        assert loop is not None
+        length = len(tree.enabled(execution.task_runs[loop].task_id, "tasks"))
+        state = lane_state(tallies[key], length, abandoned=loop in broken)
+        whole = (loop, None, False)
         counted = tallies.get(whole, EMPTY).with_change(None, State.RUNNING)
         if state is not None:
             counted = counted.with_change(State.RUNNING, state)

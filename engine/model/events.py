@@ -38,6 +38,7 @@ class AttemptFinished(Event):
     """The claimed attempt ended: `state` is SUCCESS, WARNING, FAILED or KILLED.
 
     With FAILED, `retry_after` (seconds) asks for another attempt later, whatever the flow's own retry says.
+    With `started_at` the event is also the claim: work that began and ended before anything was committed.
     """
 
     task_run_id: str
@@ -46,6 +47,7 @@ class AttemptFinished(Event):
     outputs: Mapping[str, Any] | None = None
     error: str | None = None
     retry_after: float | None = None
+    started_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

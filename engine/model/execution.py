@@ -28,7 +28,7 @@ class StateChange(NamedTuple):
 History = tuple[StateChange, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Attempt:
     """One try at running a task. `epoch` rises with every claim, so a late answer can be told from a current one."""
 
@@ -39,7 +39,7 @@ class Attempt:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class TaskRun:
     """One run of one task inside an execution.
 
@@ -67,7 +67,7 @@ class TaskRun:
         return self.state in TERMINAL
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Execution:
     """One run of one revision of a flow."""
 

@@ -85,6 +85,7 @@ def _finished(
         outputs=mask.value(outputs),
         error=mask.text(error) if error is not None else None,
         retry_after=retry_after,
+        started_at=context.claimed_at,
     )
 
 

@@ -34,7 +34,7 @@ class Batch:
         self.after: list[tuple[str, Callable[[], None]]] = []
         #: Who waits to hear that a new execution is stored.
         self.submitted: dict[str, Future[Execution]] = {}
-        self.size = 0  #: task runs moved; what bounds a batch
+        self.size = 0  #: how many task runs it writes; what bounds a batch
 
     def __bool__(self) -> bool:
         return bool(self.changes)
@@ -51,10 +51,13 @@ class Batch:
         """Fold a decision in."""
         change = self.change(active)
         change.after = decision.execution
+        task_runs = change.task_runs
+        known = len(task_runs)
         for run in decision.task_runs:
-            change.task_runs[run.id] = run
-        change.new_task_runs |= decision.created
-        self.size += len(decision.task_runs)
+            task_runs[run.id] = run
+        self.size += len(task_runs) - known
+        if decision.created:
+            change.new_task_runs |= decision.created
         for command in decision.commands:
             if isinstance(command, WriteLog):
                 self.write(active, line_of(decision.execution, command, at))

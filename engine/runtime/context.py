@@ -57,6 +57,7 @@ class AttemptContext:
         self.assignment = assignment
         self.masker = Masker()
         self.deadline: float | None = None
+        self.claimed_at: datetime | None = None  #: when the answer must be the claim as well
         self._emit = emit
         self._stop = _NEVER
         self._logger: logging.Logger | None = None

@@ -8,6 +8,7 @@ A turn is bounded, so that a long flow's history can be watched while it runs.
 
 from __future__ import annotations
 
+import gc
 import heapq
 import logging
 import queue
@@ -18,6 +19,7 @@ from datetime import datetime
 from functools import partial
 
 from engine.core import decide
+from engine.core.attempts import claimed
 from engine.errors import StoreError
 from engine.model.commands import Evaluate, QueueTask, RunTask, SetTimer, StopTask
 from engine.model.events import AttemptFinished, AttemptStarted, EngineStarted, Event, ExecutionStarted, TimerFired
@@ -89,6 +91,8 @@ class Loop:
     # -- the turn
 
     def _run(self) -> None:
+        # What has been loaded by now lives as long as the process: the collector need not look at it again and again.
+        gc.freeze()
         try:
             while not self._is_over():
                 self._turn()
@@ -194,8 +198,7 @@ class Loop:
                     heapq.heappush(self._timers, (command.due, execution_id, command.task_run_id))
                 case RunTask():
                     run = active.execution.task_runs[command.task_run_id]
-                    if not self._tasks.is_inline(active, run):
-                        batch.after.append((execution_id, partial(self._tasks.start_attempt, active, run)))
+                    batch.after.append((execution_id, partial(self._tasks.start_attempt, active, run)))
                 case StopTask():
                     key = (command.task_run_id, command.epoch)
                     stop = partial(self._workers.stop, key, self._world.clock.monotonic())
@@ -207,14 +210,12 @@ class Loop:
     def _run_inline(self, execution_id: str, run_id: str, batch: Batch) -> None:
         """Claim, run and finish a pure task in this very turn."""
         active = self._active.get(execution_id)
-        if active is None:
+        if active is None or active.execution.state is not State.RUNNING:
             return
-        epoch = active.execution.task_runs[run_id].epoch + 1
-        self._decide(execution_id, AttemptStarted(at=self._world.clock.now(), task_run_id=run_id, epoch=epoch), batch)
-        run = active.execution.task_runs[run_id]
-        if run.epoch == epoch and run.state is State.RUNNING:
-            finished = self._tasks.run_here(active, run, lambda entry: batch.write(active, entry))
-            self._decide(execution_id, finished, batch)
+        waiting = active.execution.task_runs[run_id]
+        run = claimed(waiting, waiting.epoch + 1, self._world.clock.now())
+        finished = self._tasks.run_here(active, run, lambda entry: batch.write(active, entry))
+        self._decide(execution_id, finished, batch)
 
     def _claim(self, batch: Batch) -> None:
         """Give waiting task runs to free workers. The claims are committed before any of them starts."""

@@ -60,9 +60,11 @@ class Tasks:
         return AttemptContext(assignment, emit)
 
     def run_here(self, active: Active, run: TaskRun, emit: Callable[[LogLine | Metric], None]) -> AttemptFinished:
-        """Run a pure task now."""
+        """Run a pure task now. Its answer is its claim as well."""
         task = _runnable(active, run)
-        return run_attempt(self._context(active, run, emit), self._world.types.task_class(task.type))
+        context = self._context(active, run, emit)
+        context.claimed_at = run.attempts[-1].started_at
+        return run_attempt(context, self._world.types.task_class(task.type))
 
     def start_attempt(self, active: Active, run: TaskRun) -> None:
         """Hand a claimed attempt to a worker."""

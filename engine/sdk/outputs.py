@@ -20,7 +20,7 @@ def plain(outputs: Output | Mapping[str, Any] | None) -> Mapping[str, Any] | Non
     if outputs is None:
         return None
     if isinstance(outputs, Output):
-        outputs = dict(outputs)
+        outputs = vars(outputs)  # `dict(model)` would look for more than there is
     if not isinstance(outputs, Mapping):
         raise TaskFailed(f"the task returned {type(outputs).__name__}; it must return an Output, a map or nothing")
     if all(isinstance(key, str) and _is_scalar(value) for key, value in outputs.items()):

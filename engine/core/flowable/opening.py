@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Opening:
+
+class Opening(Struct, frozen=True):
     """`outputs` are the container's own outputs, `items` the values of a loop."""
 
     outputs: Mapping[str, Any] | None = None
