@@ -11,9 +11,10 @@ from __future__ import annotations
 import importlib.metadata
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from engine.dialect.suggest import did_you_mean, nearest_type
 from engine.errors import NotFound, PluginBroken
@@ -29,8 +30,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 _CONTAINERS = {name: container.TYPES for container in CONTAINERS for name in container.TYPES}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """A line of `plugins list`. `error` tells why the plugin can't be used, None as far as is known."""
 
     type: str
@@ -39,8 +39,7 @@ class Entry:
     error: str | None = None
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Plugin:
+class _Plugin(Struct, kw_only=True, eq=False):
     """One class, under all its names, loaded when it is first needed. A failure is kept: it is not tried twice."""
 
     names: list[str]
@@ -78,8 +77,7 @@ class _Plugin:
             self.error = f"{about} is broken: {told(error)}"
 
 
-@dataclass(slots=True)
-class _Registry:
+class _Registry(Struct):
     """What has been found so far."""
 
     plugins: dict[str, _Plugin] = field(default_factory=dict)  #: by type or alias

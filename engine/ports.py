@@ -6,16 +6,16 @@ Verbs are the domain's, not a database's: each is one transaction, done or not d
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
+
+from msgspec import Struct, field
 
 from engine.model.execution import Execution, TaskRun
 from engine.model.state import State
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlowRecord:
+class FlowRecord(Struct, frozen=True, kw_only=True):
     """A stored revision of a flow: its source as it was written."""
 
     namespace: str
@@ -26,8 +26,7 @@ class FlowRecord:
     disabled: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogLine:
+class LogLine(Struct, frozen=True, kw_only=True):
     """One log line. `level` is TRACE, DEBUG, INFO, WARN or ERROR. `id` is given by the store, rising."""
 
     execution_id: str
@@ -40,8 +39,7 @@ class LogLine:
     id: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metric:
+class Metric(Struct, frozen=True, kw_only=True):
     """A number that a task reported. `kind` is counter or timer (seconds)."""
 
     execution_id: str
@@ -54,8 +52,7 @@ class Metric:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(slots=True, kw_only=True)
-class ExecutionChange:
+class ExecutionChange(Struct, kw_only=True):
     """What a group commit writes about one execution: the newest value, and just the task runs that moved.
 
     `before` is what the store holds (None: the execution is new). `task_runs` maps id -> newest value;
@@ -70,8 +67,7 @@ class ExecutionChange:
     metrics: list[Metric] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionFilter:
+class ExecutionFilter(Struct, frozen=True, kw_only=True):
     """Which executions to list, newest first. Empty fields do not filter."""
 
     namespace: str | None = None  #: exact, or a parent: `acme` also finds `acme.team`
@@ -84,8 +80,7 @@ class ExecutionFilter:
     offset: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionSummary:
+class ExecutionSummary(Struct, frozen=True, kw_only=True):
     """A row of a list of executions: no inputs, no outputs, no task runs."""
 
     id: str

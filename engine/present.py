@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import Struct, field
 
 from engine.model.duration import format_duration
 from engine.model.execution import Attempt, Execution, History, StateChange, TaskRun
@@ -153,8 +154,7 @@ def _attempt_json(attempt: Attempt) -> Json:
     return _present(state=_state_json(tuple(history)), error=attempt.error)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TreeLine:
+class TreeLine(Struct, frozen=True, kw_only=True):
     """One line of an execution's tree: a task run, or how many more there are beside it (`run` is None)."""
 
     branch: tuple[bool, ...]  #: for each level from the top, whether what stands there is the last of its siblings

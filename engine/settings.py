@@ -10,11 +10,12 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
 from engine.dialect import format_diagnostic, report
@@ -117,8 +118,7 @@ class Settings(Definition):
     executor: Executor = Field(default_factory=Executor)
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(Struct, frozen=True):
     """The folder that settings are relative to, the folder that holds the state, and the settings file if any."""
 
     folder: Path

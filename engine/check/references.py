@@ -7,8 +7,9 @@ what a task's outputs hold is not known here, so nothing is said about it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from engine.dialect.document import Document, Path
 from engine.dialect.suggest import nearest
@@ -27,8 +28,7 @@ ROOTS = frozenset({
 _SETS_VARIABLES = ("SetVariables", "UnsetVariables")
 
 
-@dataclass(frozen=True, slots=True)
-class _Names:
+class _Names(Struct, frozen=True):
     """What there is to be read, and whether that is all."""
 
     inputs: frozenset[str]

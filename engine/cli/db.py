@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
+from msgspec.structs import asdict
 
 from engine.cli.commands import Group, current_project, database_file
 from engine.cli.terminal import dim, printable, say_json, table

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import types as python_types
 from collections.abc import Hashable, Mapping
-from dataclasses import replace
 from functools import cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin
 
+from msgspec.structs import replace
 from pydantic import BaseModel, ValidationError
 
 from engine.dialect import unsupported

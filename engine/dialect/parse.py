@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from engine.dialect import rules
 from engine.dialect.build import Builder
@@ -20,8 +21,7 @@ from engine.model.diagnostic import Diagnostic, Severity
 from engine.model.flow import Flow, PluginDefault, Task
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parsed:
+class Parsed(Struct, frozen=True, kw_only=True):
     """What a text says. `flow` is None as soon as one diagnostic is an error."""
 
     flow: Flow | None

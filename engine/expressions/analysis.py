@@ -6,9 +6,11 @@ context that it really reads. A path that cannot be followed (the result of a fu
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.expressions.limits import COMPILED
 from engine.expressions.program import Compiled, program
@@ -20,8 +22,7 @@ if TYPE_CHECKING:
 Segment = str | int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """`outputs.a['b'][0]`: root `outputs`, segments ("a", "b", 0). Offsets are characters of the template."""
 
     root: str

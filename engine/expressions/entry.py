@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
+
+from msgspec import Struct
 
 Kind = Literal["filter", "function", "test"]
 Call = TypeVar("Call", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(Struct, frozen=True):
     """`name` as flows write it, `parameter` as the Python function calls it."""
 
     name: str
@@ -24,8 +24,7 @@ class Argument:
     required: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """One name of the language. `example` printed with no variables at all gives `result` (None: it cannot)."""
 
     kind: Kind

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Functions:
+
+class Functions(Struct, frozen=True, kw_only=True):
     """Each field is what the function of the same name (snake_case) calls; None: it is not available there.
 
     Callables get the arguments that the flow gives, by the names below. They raise ExpressionError or another

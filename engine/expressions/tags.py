@@ -5,10 +5,10 @@ Macros and blocks are hoisted to the front of the tree, because an expression ma
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NoReturn
 
 from jinja2 import nodes
+from msgspec import Struct
 
 from engine.expressions.faults import did_you_mean
 from engine.expressions.limits import MAX_HEIGHT, MAX_NESTING
@@ -18,8 +18,7 @@ TAGS = ("block", "filter", "for", "if", "macro", "raw", "set", "verbatim")
 REMOVED = ("autoescape", "cache", "embed", "extends", "flush", "from", "import", "include", "parallel")
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(Struct, frozen=True):
     """`single` is the place of the only expression in a template that is nothing else (but for white space)."""
 
     template: nodes.Template

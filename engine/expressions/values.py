@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from json.encoder import encode_basestring
 from typing import Any
 
+from msgspec import Struct
+
 from engine.errors import ExpressionError
 from engine.expressions.faults import limit
 from engine.expressions.limits import MAX_DEPTH, MAX_ITEMS, MAX_TEXT
 
 
-@dataclass(frozen=True, slots=True)
-class MapEntry:
+class MapEntry(Struct, frozen=True):
     """What a loop over a map gives."""
 
     key: Any

@@ -5,56 +5,50 @@ Every command can be derived again from the state alone; `EngineStarted` does ju
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Command:
+
+class Command(Struct, frozen=True):
     """Base of all commands."""
 
 
-@dataclass(frozen=True, slots=True)
-class QueueTask(Command):
+class QueueTask(Command, frozen=True):
     """The task run waits for a worker."""
 
     task_run_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunTask(Command):
+class RunTask(Command, frozen=True):
     """The task run is claimed under `epoch`: run it."""
 
     task_run_id: str
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class StopTask(Command):
+class StopTask(Command, frozen=True):
     """Interrupt the attempt; its end comes back as an event."""
 
     task_run_id: str
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluate(Command):
+class Evaluate(Command, frozen=True):
     """Render an expression that calls out. `name` says which: `runIf`, `condition`, `values`, `outputs`, ..."""
 
     name: str
     task_run_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class SetTimer(Command):
+class SetTimer(Command, frozen=True):
     """Send `TimerFired` for the task run at `due`."""
 
     task_run_id: str
     due: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class WriteLog(Command):
+class WriteLog(Command, frozen=True):
     """A line in the execution's log, committed together with the decision."""
 
     level: str

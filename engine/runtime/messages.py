@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.model.events import Event
 from engine.model.execution import Execution
@@ -11,8 +12,7 @@ from engine.model.flow import Flow
 from engine.ports import LogLine, Metric
 
 
-@dataclass(frozen=True, slots=True)
-class Submit:
+class Submit(Struct, frozen=True):
     """Store a new execution and begin it. `stored` is answered after the commit."""
 
     flow: Flow
@@ -20,16 +20,14 @@ class Submit:
     stored: Future[Execution]
 
 
-@dataclass(frozen=True, slots=True)
-class Adopt:
+class Adopt(Struct, frozen=True):
     """Take over an execution whose engine is gone."""
 
     flow: Flow
     execution: Execution
 
 
-@dataclass(frozen=True, slots=True)
-class Happened:
+class Happened(Struct, frozen=True):
     """An event for one execution; `key` names the worker's job that ends with it."""
 
     execution_id: str
@@ -37,21 +35,18 @@ class Happened:
     key: tuple[str, int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """A log line or metric of a running attempt."""
 
     execution_id: str
     entry: LogLine | Metric
 
 
-@dataclass(frozen=True, slots=True)
-class Wake:
+class Wake(Struct, frozen=True):
     """Nothing but a reason to look at the deadlines again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Struct, frozen=True):
     """Claim nothing more, commit what finishes within `grace` seconds, and end.
 
     What still runs then is lost, not killed.

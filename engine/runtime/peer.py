@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from dataclasses import asdict
 from pathlib import Path
+
+from msgspec.structs import asdict
 
 from engine.errors import StoreBusy
 from engine.runtime.wire import Connection, Message, Submission, error_from

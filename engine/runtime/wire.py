@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
 from time import monotonic
 from typing import Any
+
+from msgspec import Struct, to_builtins
 
 from engine import errors
 from engine.errors import FlowInvalid, InputsInvalid, InvariantBroken, PenstockError, UsageError
@@ -26,8 +27,7 @@ _CHUNK = 256 * 1024
 Message = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
+class Submission(Struct, frozen=True, kw_only=True):
     """An execution to begin. Its id is made by whoever asks, so that asking twice begins it once."""
 
     id: str
@@ -111,7 +111,7 @@ def error_message(error: BaseException) -> Message:
         error = InvariantBroken(f"this is a bug in penstock: {type(error).__name__}: {error}")
     told: dict[str, Any] = {"error": type(error).__name__, "message": error.message, "hint": error.hint}
     if isinstance(error, FlowInvalid):
-        told["diagnostics"] = [asdict(finding) for finding in error.diagnostics]
+        told["diagnostics"] = to_builtins(error.diagnostics)
     if isinstance(error, InputsInvalid):
         told["problems"] = list(error.problems)
     return told

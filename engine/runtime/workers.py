@@ -9,8 +9,9 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec import Struct, field
 
 
 class Stoppable(Protocol):
@@ -21,8 +22,7 @@ class Stoppable(Protocol):
     def cancel(self) -> None: ...
 
 
-@dataclass(slots=True)
-class Job:
+class Job(Struct):
     """One piece of work. `key` names it (task run id and epoch)."""
 
     key: tuple[str, int]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from engine.core import Facts
 from engine.expressions import Functions
@@ -20,8 +21,7 @@ class TaskTypes(Protocol):
     def effect(self, type_: str) -> Effect: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class World(Struct, frozen=True, kw_only=True):
     store: Store
     types: TaskTypes
     clock: Clock

@@ -12,16 +12,16 @@ import importlib
 import sys
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+
+from msgspec import Struct
 
 from engine.sdk.faults import told
 from engine.sdk.task import Task
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A task class in a file, or the reason why the file has none to give."""
 
     path: Path

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from sqlalchemy import func, select
 
 from engine.errors import StoreError
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 _ENOUGH = 20  # problems of one kind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DatabaseReport:
+class DatabaseReport(Struct, frozen=True, kw_only=True):
     """What `penstock db check` shows. `version` is None for a database without tables; `counts` is rows by table."""
 
     name: str

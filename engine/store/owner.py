@@ -12,9 +12,11 @@ import json
 import os
 import sys
 import time
-from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from engine.errors import StoreBusy, StoreError
 
@@ -22,8 +24,7 @@ _LOCKED_BYTE = 1 << 30  # far behind the text, which must stay readable while th
 _PATIENCE = 10  # looks, 5 ms apart: somebody who only asks who the owner is holds the lock for a moment
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnerRecord:
+class OwnerRecord(Struct, frozen=True, kw_only=True):
     """Who owns a database: `started_at` is ISO 8601 in UTC, `socket` where it listens for commands."""
 
     pid: int

@@ -8,9 +8,9 @@ guarded, so an engine that lost an execution cannot write to it (`Fenced`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct, field
 from sqlalchemy import Integer, Table, and_, bindparam, delete, insert, literal_column, or_, update
 
 from engine.errors import Fenced
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 Rows = list[tuple[Any, ...]]
 
 
-@dataclass(slots=True)
-class Batch:
+class Batch(Struct):
     """Rows ready to be sent, by statement."""
 
     new_executions: Rows = field(default_factory=list)
