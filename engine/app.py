@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Lock
 from time import monotonic
 from typing import Any, Self
+
+from msgspec.structs import replace
 
 from engine.catalog import Catalog
 from engine.core import Facts
@@ -311,7 +312,8 @@ class Engine:
             if ended is not None:
                 return ended
             news, leave = self.loop.followers.add(execution_id)
-            self._resume(execution_id)
+            if not self._resume(execution_id):
+                return self.execution(execution_id)
         finally:
             self._kills.pop(execution_id, None)
         try:

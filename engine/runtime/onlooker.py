@@ -8,9 +8,11 @@ the time, however large the execution.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from time import monotonic
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.model.execution import Execution, TaskRun
 from engine.model.state import State
@@ -28,8 +30,7 @@ _ONE_COMMIT = timedelta(milliseconds=20)
 _PAGE = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """What one look at the database found: like a committed change, made of one or more of them."""
 
     execution: Execution
@@ -66,11 +67,12 @@ class Onlooker:
         """The run as it is, if it moved, after the states that it went through since the last look."""
         known = self._known.get(run.id)
         seen = len(known.history) if known is not None else 0
-        if known is not None and (seen, known.epoch) == (len(run.history), run.epoch):
+        if known is not None and (seen, known.epoch, known.due) == (len(run.history), run.epoch, run.due):
             return
         for place in range(seen, len(run.history) - 1):
             if run.history[place + 1].at - run.history[place].at > _ONE_COMMIT:
-                yield replace(run, state=run.history[place].state, history=run.history[: place + 1], outputs=None)
+                history = run.history[: place + 1]
+                yield replace(run, state=history[-1].state, history=history, outputs=None, error=None, due=None)
         yield run
 
     def _new_lines(self, execution: Execution) -> Iterator[LogLine]:
