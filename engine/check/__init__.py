@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine.check.defaults import invalid_defaults
-from engine.check.references import unknown_references
+from engine.check.expressions import check_expressions
+from engine.check.outline import Outline
 from engine.check.secrets import literal_secrets
+from engine.check.static import expressions_in_static_properties
 from engine.dialect import Parsed, TypeIndex
 from engine.model.diagnostic import Diagnostic
 
@@ -21,8 +23,10 @@ def check(parsed: Parsed, types: TypeIndex) -> list[Diagnostic]:
     document = parsed.document
     if document is None or not isinstance(document.data, Mapping):
         return []
+    outline = Outline(parsed, types)
     found = [
-        *unknown_references(document, document.data),
+        *check_expressions(document, document.data, outline, types),
+        *expressions_in_static_properties(document, outline, types),
         *invalid_defaults(document, parsed.flow),
         *literal_secrets(document, parsed.tasks, types),
     ]

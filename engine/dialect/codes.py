@@ -64,7 +64,17 @@ GROUPS: dict[str, dict[str, str]] = {
     "Expressions": {
         "expression-syntax": "An expression that cannot be parsed.",
         "unknown-reference": "An expression reads an input, a variable or a task that does not exist.",
-        "unknown-variable": "An expression starts with a name that looks like a slip of a known one.",
+        "unknown-variable": "An expression starts with a name that means nothing where it stands.",
+        "unknown-field": "An expression reads a field that the data before it do not have.",
+        "not-yet-run": "An expression reads a task that cannot have run by then.",
+        "no-outputs": "An expression reads the outputs of a task that has none.",
+        "unordered-tasks": "An expression reads a task that runs at the same time.",
+        "may-not-run": "An expression reads a task that runs in some cases only, and gives no default.",
+        "loop-value": "The value of a loop is missing, is none of its values, or is asked for outside the loop.",
+        "wrong-operand": "An operator, filter or test is given a kind of value that it refuses.",
+        "constant-comparison": "A comparison that has the same answer in every run.",
+        "render-user-text": "`render()` is given text that comes from whoever starts the flow.",
+        "static-property": "An expression in a property that is read as it is written.",
         "literal-secret": "A secret is written into the flow as it is.",
     },
 }

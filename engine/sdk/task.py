@@ -99,6 +99,15 @@ class Task(Definition):
         if taken := sorted(RESERVED.intersection(cls.model_fields)):
             raise TypeError(f'{cls.__qualname__}: every task has a property "{taken[0]}" already; choose another name')
 
+    @classmethod
+    def outputs_for(cls, properties: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The JSON Schema of the outputs of a task with these properties, as written; None: what `Output` says.
+
+        `validate` asks it, so that a flow that reads an output that will not be there is told so before it runs.
+        Leave open what the properties do not settle: an expression among them may give anything.
+        """
+        return None
+
     def run(self, ctx: RunContext) -> Output | Mapping[str, Any] | None:
         """Do the work. Raise TaskFailed for a failure of the work; any other exception counts as one too."""
         raise NotImplementedError

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -84,6 +84,16 @@ class Completion(sdk.Output):
     usage: Usage | None = Field(default=None, description="What the call used.")
     system_fingerprint: str | None = Field(default=None, description="The service's setup that answered.")
     request_id: str | None = Field(default=None, description="What to name when asking the service about this call.")
+
+
+def schema(arguments: Collection[str] | None) -> dict[str, Any]:
+    """The JSON Schema of a completion whose function calls can have these arguments; None: any."""
+    described = Completion.model_json_schema(mode="serialization")
+    if arguments is not None:
+        parsed = {"type": "object", "properties": dict.fromkeys(arguments, {}), "additionalProperties": False}
+        call = described["$defs"][ChatFunctionCall.__name__]
+        call["properties"]["arguments"] = {"anyOf": [parsed, {"type": "string"}]}
+    return described
 
 
 def read(reply: Reply) -> Completion:

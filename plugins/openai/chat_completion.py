@@ -6,6 +6,7 @@ This file says what an author writes and what comes back; `request` turns the pr
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -155,6 +156,10 @@ class ChatCompletion(sdk.Task, type="io.kestra.plugin.openai.ChatCompletion", ef
         if function_call and "functions" in info.data:
             request.check_choice(function_call, info.data["functions"] or [])
         return function_call
+
+    @classmethod
+    def outputs_for(cls, properties: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        return answer.schema(request.argument_names(properties.get("functions")))
 
     def run(self, ctx: sdk.RunContext) -> Completion:
         target = Target.of(self.api_key, self.base_url, self.organization, self.project)

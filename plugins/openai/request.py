@@ -7,7 +7,7 @@ models and other servers know only the new names, so those are what is sent.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
@@ -63,6 +63,21 @@ class Function(sdk.Definition):
     name: str = Field(min_length=1, description="The function's name: letters, digits, `_` and `-`.")
     description: str | None = Field(default=None, description="What it does: the model decides by this.")
     parameters: list[FunctionParameter] | None = Field(default=None, description="The arguments that it takes.")
+
+
+def argument_names(functions: Any) -> list[str] | None:
+    """The arguments of all functions as they are written in a flow; None when that cannot be told before it runs."""
+    names: list[str] = []
+    for function in functions if isinstance(functions, list | tuple) else [None]:
+        parameters = function.get("parameters") if isinstance(function, Mapping) else None
+        if not isinstance(parameters, list | tuple) or not parameters:
+            return None
+        for parameter in parameters:
+            name = parameter.get("name") if isinstance(parameter, Mapping) else None
+            if not isinstance(name, str) or "{" in name:
+                return None
+            names.append(name)
+    return names
 
 
 def messages(given: Sequence[Message], prompt: str | None) -> list[dict[str, Any]]:

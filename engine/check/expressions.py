@@ -1,0 +1,156 @@
+"""Every expression of a flow, judged where it stands.
+
+What the engine renders is read here, in the places where it renders it; text that nobody renders is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from engine.check.inference import Finding, infer
+from engine.check.outline import Node, Outline
+from engine.check.roots import Declared, Place, Roots, Site
+from engine.dialect import TypeIndex
+from engine.dialect.document import Document, Path
+from engine.dialect.source import Span
+from engine.dialect.templates import PROSE, RAW, span_in
+from engine.errors import ExpressionError, PenstockError
+from engine.expressions import is_template
+from engine.model.diagnostic import Diagnostic, Edit, Severity
+from engine.model.flow import Task
+from engine.sdk.shapes import as_written, shapes_of
+
+#: Properties of the engine's own that are rendered, by the name in YAML.
+_STEERING = frozenset({"runIf", "when", "timeout"})
+_CONTAINER_STEERING = _STEERING | {"condition", "value", "values"}
+_COMMON = frozenset(field.alias or name for name, field in Task.model_fields.items())
+_DECLARED = ("defaults", "expression", "condition")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A text with an expression in it. `at_most` bounds how bad a finding in it can be."""
+
+    path: Path
+    text: str
+    is_key: bool
+    site: Site
+    at_most: Severity = Severity.ERROR
+
+
+def check_expressions(
+    document: Document, data: Mapping[str, Any], outline: Outline, types: TypeIndex
+) -> Iterator[Diagnostic]:
+    """All findings about expressions, in no order."""
+    declared = Declared(data, outline, types)
+    for written in written_in(data, outline, types):
+        try:
+            findings = infer(written.text, Roots(declared, written.site))
+        except ExpressionError:
+            continue  # the dialect has said so
+        for finding in findings:
+            yield _diagnostic(document, written, finding)
+
+
+def written_in(data: Mapping[str, Any], outline: Outline, types: TypeIndex) -> Iterator[Written]:
+    """Every text that the engine renders, and whose names it decides."""
+    yield from _in_tasks(data, outline, types)
+    yield from _elsewhere(data)
+
+
+def _in_tasks(data: Mapping[str, Any], outline: Outline, types: TypeIndex) -> Iterator[Written]:
+    for section in ("tasks", "errors"):
+        for path, text, is_key in texts(data.get(section), (section,)):
+            node = outline.at(path)
+            if node is None or not _is_stray(node, path):
+                if node is not None and not _is_rendered(node, path, types):
+                    continue
+            elif path[-1] in PROSE:
+                continue
+            known = node if node is not None and not _is_stray(node, path) else None
+            idle = node is not None and node.disabled
+            worst = Severity.WARNING if idle else Severity.ERROR
+            yield Written(path, text, is_key, Site(Place.TASK, known), worst)
+
+
+def _is_stray(node: Node, path: Path) -> bool:
+    """Whether a place inside a container belongs to a task in it that could not be read."""
+    return node.container is not None and _property(node, path) not in _COMMON | _CONTAINER_STEERING
+
+
+def _property(node: Node, path: Path) -> str:
+    return str(path[len(node.path)]) if len(path) > len(node.path) else ""
+
+
+def _is_rendered(node: Node, path: Path, types: TypeIndex) -> bool:
+    name = _property(node, path)
+    if node.container is not None:
+        return name in _CONTAINER_STEERING
+    return name in _STEERING or (name not in _COMMON and name not in static_properties(node.type, types))
+
+
+def static_properties(type_: str, types: TypeIndex) -> frozenset[str]:
+    """The properties of a task type that are taken as they are written."""
+    try:
+        model: type[BaseModel] = types.properties(type_)
+    except (PenstockError, KeyError):
+        return frozenset()
+    return frozenset(name for name, shape in shapes_of(model).items() if shape is as_written)
+
+
+def _elsewhere(data: Mapping[str, Any]) -> Iterator[Written]:
+    outputs, inputs = data.get("outputs"), data.get("inputs")
+    for index, output in enumerate(outputs if isinstance(outputs, Sequence) else ()):
+        if isinstance(output, Mapping):
+            for path, text, is_key in texts(output.get("value"), ("outputs", index, "value")):
+                yield Written(path, text, is_key, Site(Place.END))
+    for index, declared in enumerate(inputs if isinstance(inputs, Sequence) else ()):
+        for path, text, is_key in texts(declared, ("inputs", index)):
+            if path[-1] in _DECLARED or "defaults" in path:
+                yield Written(path, text, is_key, Site(Place.START))
+    for section in (RAW, "pluginDefaults", "taskDefaults"):
+        for path, text, is_key in texts(data.get(section), (section,)):
+            yield Written(path, text, is_key, Site(Place.ANYWHERE), Severity.WARNING)
+
+
+def texts(data: Any, path: Path) -> Iterator[tuple[Path, str, bool]]:
+    """Every text with an expression in it, its path, and whether it is a key."""
+    if isinstance(data, str):
+        if is_template(data):
+            yield path, data, False
+    elif isinstance(data, Mapping):
+        for key, value in data.items():
+            if is_template(key):
+                yield (*path, key), key, True
+            yield from texts(value, (*path, key))
+    elif isinstance(data, list):
+        for index, item in enumerate(data):
+            yield from texts(item, (*path, index))
+
+
+def _diagnostic(document: Document, written: Written, finding: Finding) -> Diagnostic:
+    start = finding.offset
+    if written.text[start : start + 1] in ("'", '"'):
+        start += 1  # a key in quotes
+    named = finding.name and written.text.startswith(finding.name, start)
+    if written.is_key:
+        span = document.span(written.path, key=True)
+    else:
+        span = span_in(document, written.path, written.text, start)
+        last = span_in(document, written.path, written.text, start + len(finding.name)) if named else span
+        span = Span(span.line, span.column, max(1, last.column - span.column) if last.line == span.line else 1)
+    severity = finding.severity
+    if severity is Severity.ERROR:
+        severity = written.at_most
+    shown = document.source.line(span.line)[span.column - 1 : span.column - 1 + span.width]
+    edit = None
+    if finding.instead is not None and shown == finding.name:
+        end = span.column + span.width
+        edit = Edit(line=span.line, column=span.column, end_line=span.line, end_column=end, text=finding.instead)
+    return document.source.diagnostic(
+        finding.code, finding.message, span, hint=finding.hint, severity=severity, edit=edit
+    )

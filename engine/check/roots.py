@@ -1,0 +1,348 @@
+"""What an expression can start with at a place of the flow: the roots of `engine.core.context`, as types.
+
+Always true: a root or a field that is only there in some runs is not an error here; a name that other places have
+(`response`, `workingDir`, ...) is not an error anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from engine.check.outline import Node, Outline
+from engine.check.outputs import loop_values, outputs_of
+from engine.check.types import (
+    ANY,
+    BOOL,
+    FLOAT,
+    INT,
+    MAP,
+    MOMENT,
+    NULL,
+    TEXT,
+    ListOf,
+    MapOf,
+    Record,
+    Text,
+    Trouble,
+    Troubled,
+    Type,
+    union,
+)
+from engine.check.visibility import When, when
+from engine.core.context import ROOTS
+from engine.dialect import TypeIndex
+from engine.model.diagnostic import Severity
+from engine.model.flow import If, Switch
+from engine.model.state import State
+
+#: Roots that some tasks and triggers add to their own expressions.
+EXTRAS = frozenset({
+    "schedule", "workerTaskrun", "workingDir", "outputDir", "response", "item", "items", "iteration", "count", "loop",
+})  # fmt: skip
+#: Task types that change variables while the flow runs.
+_SETS_VARIABLES = ("SetVariables", "UnsetVariables")
+
+_INPUTS: Mapping[str, Type] = {
+    "STRING": TEXT, "EMAIL": TEXT, "URI": TEXT, "DATETIME": TEXT, "DATE": TEXT, "TIME": TEXT, "DURATION": TEXT,
+    "INT": INT, "FLOAT": FLOAT, "BOOLEAN": BOOL, "BOOL": BOOL,
+}  # fmt: skip
+
+
+class Place(Enum):
+    """Where an expression stands, as far as it decides what there is to be read."""
+
+    TASK = auto()
+    END = auto()  #: the flow's outputs
+    START = auto()  #: declarations of inputs
+    ANYWHERE = auto()  #: text that is rendered wherever it is used
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The place of one expression. `node` is the task it belongs to."""
+
+    place: Place
+    node: Node | None = None
+
+
+class Declared:
+    """What a flow declares, as types; worked out once, and the outputs of a task when somebody reads them."""
+
+    def __init__(self, data: Mapping[str, Any], outline: Outline, types: TypeIndex) -> None:
+        self.outline = outline
+        self._types = types
+        self._outputs: dict[str, Type | None] = {}
+        variables = data.get("variables")
+        known = isinstance(variables, Mapping) or variables is None
+        sets = any(name.endswith(_SETS_VARIABLES) for name in outline.types)
+        self.variables = Record(
+            {name: of_data(value) for name, value in (variables or {}).items()} if known else {}, open=sets or not known
+        )
+        self.inputs = _inputs(data.get("inputs"))
+        self.labels = _labels(data.get("labels"))
+
+    def outputs(self, node: Node) -> Type | None:
+        if node.id not in self._outputs:
+            self._outputs[node.id] = outputs_of(node, self._types)
+        return self._outputs[node.id]
+
+
+class Roots:
+    """The roots at one site."""
+
+    def __init__(self, declared: Declared, site: Site) -> None:
+        self._declared = declared
+        self._site = site
+
+    @property
+    def names(self) -> list[str]:
+        """The roots that there are, for did-you-mean."""
+        return [name for name in ROOTS if self.get(name) is not None]
+
+    @property
+    def declared(self) -> Mapping[str, Record | None]:
+        """What stands below a root, and is easily read without it."""
+        return {"inputs": self._declared.inputs, "vars": self._declared.variables}
+
+    def get(self, name: str) -> Type | None:
+        """The type of a root; None when there is none of this name here."""
+        floating = self._site.place is Place.ANYWHERE and name not in ("inputs", "vars", "outputs", "tasks")
+        if name in EXTRAS or (floating and name in ROOTS):
+            return ANY
+        make = _MAKE.get(name)
+        return make(self._declared, self._site) if make is not None else None
+
+
+class _Runs(Mapping[str, Type]):
+    """Something of every task, by its id, as it is seen from a site."""
+
+    def __init__(self, declared: Declared, site: Site, *, states: bool) -> None:
+        self._declared, self._site, self._states = declared, site, states
+
+    def __getitem__(self, task_id: str) -> Type:
+        outline = self._declared.outline
+        node = outline.by_id.get(task_id)
+        if node is None:
+            if task_id in outline.strays:
+                return ANY
+            raise KeyError(task_id)
+        leaf = _STATE if self._states else self._declared.outputs(node)
+        found: Type = leaf if leaf is not None else Troubled(ANY, _no_outputs(node))
+        for loop in reversed(node.loops):
+            found = MapOf(found, loop_values(loop), node.id)
+        trouble = self._trouble(node)
+        return Troubled(found, trouble) if trouble else found
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._declared.outline.by_id
+        yield from self._declared.outline.strays
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _trouble(self, node: Node) -> Trouble | None:
+        if self._site.place not in (Place.TASK, Place.END) or (self._site.place is Place.TASK and not self._site.node):
+            return None
+        match when(node, self._site.node, state_only=self._states):
+            case When.NEVER if node is self._site.node:
+                return Trouble("not-yet-run", f'the task "{node.id}" has no outputs before it has run')
+            case When.NEVER:
+                return Trouble(
+                    "not-yet-run",
+                    f'the task "{node.id}" has not run when this is evaluated',
+                    hint="only tasks that run before this one can be read",
+                )
+            case When.DISABLED:
+                return Trouble("not-yet-run", f'the task "{node.id}" is disabled, so it never runs')
+            case When.RACING:
+                message = f'nothing makes the task "{node.id}" run before this one'
+                hint = "put them in order: a Dag with `dependsOn`, or one after the other"
+                return Trouble("unordered-tasks", message, Severity.WARNING, hint)
+            case When.CHOSEN:
+                message = f'the task "{node.id}" does not run in every case'
+                return Trouble("may-not-run", message, Severity.HINT, "give a default: `?? ''`")
+        return None
+
+
+#: Containers that have outputs of their own.
+_CHOICES = (If, Switch)
+_STATE = Record({"state": Text(tuple(state.value for state in State))})
+
+
+def _no_outputs(node: Node) -> Trouble:
+    return Trouble("no-outputs", f'the task "{node.id}" has no outputs', hint=f"{node.type} gives none")
+
+
+def of_data(value: Any) -> Type:
+    """The type of data that stands in the flow."""
+    match value:
+        case None:
+            return NULL
+        case bool():
+            return BOOL
+        case int():
+            return INT
+        case float():
+            return FLOAT
+        case Mapping():
+            return Record({str(name): of_data(item) for name, item in value.items()})
+        case str():
+            return TEXT
+        case Sequence():
+            items = tuple(of_data(item) for item in value)
+            return ListOf(union(items), items)
+    return ANY
+
+
+def _inputs(declared: Any) -> Record | None:
+    """All inputs, nested by the dots in their ids; None when the flow has none."""
+    if not isinstance(declared, list):
+        return None if declared is None else Record({}, open=True)
+    tree: dict[str, Any] = {}
+    for entry in declared:
+        if not isinstance(entry, Mapping):
+            continue
+        *groups, leaf = str(entry.get("id", entry.get("name"))).split(".")
+        place = tree
+        for group in groups:
+            inner = place.setdefault(group, {})
+            place = inner if isinstance(inner, dict) else {}
+        place.setdefault(leaf, _input(entry))
+    return _nested(tree) if tree else None
+
+
+def _nested(tree: Mapping[str, Any]) -> Record:
+    return Record({name: _nested(item) if isinstance(item, dict) else item for name, item in tree.items()})
+
+
+def _input(entry: Mapping[str, Any]) -> Type:
+    named = entry.get("type")
+    optional = entry.get("required") is False and entry.get("defaults") is None
+    if named in ("SELECT", "ENUM"):
+        values = entry.get("values")
+        free = not isinstance(values, list) or entry.get("allowCustomValue") or entry.get("required") is False
+        choices = () if free else tuple(str(one.get("value")) if isinstance(one, Mapping) else one for one in values)  # type: ignore[union-attr]
+        given: Type = Text(choices) if choices and all(isinstance(one, str) for one in choices) else TEXT
+    elif named in ("ARRAY", "MULTISELECT"):
+        item = entry.get("itemType", "STRING" if named == "MULTISELECT" else None)
+        given = ListOf(_INPUTS.get(str(item), ANY))
+    else:
+        given = _INPUTS.get(str(named), ANY)
+    return union((given, NULL)) if optional else given
+
+
+def _labels(written: Any) -> Record:
+    """Labels of the flow; whoever starts a run may give others. A dot in a name nests once."""
+    names = written if isinstance(written, Mapping) else ()
+    return Record({str(name).partition(".")[0]: TEXT if "." not in str(name) else MAP for name in names}, open=True)
+
+
+def _execution(declared: Declared, site: Site) -> Type | None:
+    if site.place is Place.START:
+        return None
+    return Record({"id": TEXT, "startDate": MOMENT, "state": _STATE.fields["state"], "originalId": TEXT})
+
+
+def _flow(declared: Declared, site: Site) -> Type:
+    fields: dict[str, Type] = {"id": TEXT, "namespace": TEXT}
+    return Record(fields if site.place is Place.START else fields | {"revision": INT, "tenantId": TEXT})
+
+
+def _task(declared: Declared, site: Site) -> Type | None:
+    if site.place is Place.TASK:
+        return Record({"id": TEXT, "type": TEXT})
+    return None
+
+
+def _value(loop: Node) -> Record:
+    values = loop_values(loop)
+    return Record({"value": Text(values) if values else TEXT, "iteration": INT})
+
+
+def _taskrun(declared: Declared, site: Site) -> Type | None:
+    if site.place is not Place.TASK:
+        return None
+    node = site.node
+    if node is None:
+        return ANY
+    fields: dict[str, Type] = {"id": TEXT, "startDate": MOMENT, "attemptsCount": INT}
+    if node.parent is not None:
+        fields["parentId"] = TEXT
+    if node.laned and node.parent is not None:
+        return Record(fields | dict(_value(node.parent).fields))
+    above = [step for step in _parents_of(node) if step.laned]
+    hint = "write parent.taskrun.value" if above and above[0] is _parents_of(node)[0] else None
+    if hint is None and above:
+        hint = f"write parents[{_parents_of(node).index(above[0])}].taskrun.value"
+    message = f'the task "{node.id}" is not directly in a ForEach, so it has no value of its own'
+    trouble = Troubled(ANY, Trouble("loop-value", message, hint=hint))
+    return Record(fields | {"value": trouble, "iteration": trouble})
+
+
+def _parents_of(node: Node) -> list[Node]:
+    """The containers around a task that have a value or outputs, nearest first."""
+    return [step for step in reversed(node.line[:-1]) if step.laned or step.container in _CHOICES]
+
+
+def _parents(declared: Declared, site: Site) -> Type | None:
+    if site.place is not Place.TASK:
+        return None
+    if site.node is None:
+        return ANY
+    if site.node.parent is None:
+        return None
+    entries = [_entry(declared, step) for step in _parents_of(site.node)]
+    return ListOf(union(entries), tuple(entries))
+
+
+def _entry(declared: Declared, step: Node) -> Type:
+    fields: dict[str, Type] = {}
+    if step.laned and step.parent is not None:
+        fields["taskrun"] = _value(step.parent)
+    outputs = declared.outputs(step)
+    if outputs is not None:
+        fields["outputs"] = outputs
+    return Record(fields)
+
+
+def _parent(declared: Declared, site: Site) -> Type | None:
+    parents = _parents(declared, site)
+    if not isinstance(parents, ListOf) or parents.items is None:
+        return parents
+    return parents.items[0] if parents.items else None
+
+
+def _runs(*, states: bool) -> Callable[[Declared, Site], Type | None]:
+    def make(declared: Declared, site: Site) -> Type | None:
+        return None if site.place is Place.START else Record(_Runs(declared, site, states=states))
+
+    return make
+
+
+def _anything(declared: Declared, site: Site) -> Type:
+    return ANY
+
+
+def _running(declared: Declared, site: Site) -> Type | None:
+    return None if site.place is Place.START else ANY
+
+
+_MAKE: Mapping[str, Callable[[Declared, Site], Type | None]] = {
+    "flow": _flow,
+    "execution": _execution,
+    "task": _task,
+    "taskrun": _taskrun,
+    "inputs": lambda declared, site: declared.inputs,
+    "outputs": _runs(states=False),
+    "tasks": _runs(states=True),
+    "vars": lambda declared, site: declared.variables,
+    "labels": lambda declared, site: None if site.place is Place.START else declared.labels,
+    "trigger": _running,
+    "parent": _parent,
+    "parents": _parents,
+    "envs": _anything,
+    "globals": _anything,
+}

@@ -1,0 +1,101 @@
+"""Whether a task has run by the time that an expression is evaluated.
+
+The order is that of `engine.core.flowable`: lists run from the first to the last, a Dag by what its tasks depend on,
+a Parallel in no order, one branch of a choice only, and `errors` after something failed. Where loops repeat what
+looks like an order in the file, nothing is claimed.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from itertools import takewhile
+
+from engine.check.outline import Node
+from engine.model.flow import Dag, ForEach, If, Parallel, Switch
+from engine.model.tree import ERRORS
+
+
+class When(Enum):
+    """What is known about a task at the place of an expression."""
+
+    RUN = auto()  #: as far as is known it has; it may have failed, or been in a loop over nothing
+    CHOSEN = auto()  #: it has if its branch was taken, or its `runIf` held
+    RACING = auto()  #: nothing orders the two
+    NEVER = auto()  #: it cannot have
+    DISABLED = auto()  #: it does not run at all
+
+
+def when(target: Node, site: Node | None, *, state_only: bool = False) -> When:
+    """Whether `target` has run when an expression of `site` is evaluated; None stands for the end of the flow.
+
+    With `state_only` it is enough that it was considered: a skipped task has a state too.
+    """
+    if target.disabled:
+        return When.DISABLED
+    if site is None:
+        return _inside(target.line, conditional_site=False, state_only=state_only)
+    ours, theirs = site.line, target.line
+    shared = len(list(takewhile(lambda pair: pair[0] is pair[1], zip(ours, theirs, strict=False))))
+    looping = any(node.laned for node in ours[:shared])
+    if shared == len(theirs):  # the task itself, or a container around it
+        return When.NEVER if target is site and not (state_only or looping) else When.RUN
+    if shared == len(ours):  # a container's own expression is evaluated before anything in it starts
+        return When.RUN if looping else When.NEVER
+    container, mine, other = (ours[shared - 1] if shared else None), ours[shared], theirs[shared]
+    answer = _beside(container, mine, other)
+    if answer in (When.NEVER, When.RACING) and (looping or (mine.laned and other.laned)):
+        return When.RUN  # for another value it may have
+    if answer is not When.RUN:
+        return answer
+    choosing = any(_is_chosen(node, state_only=False) for node in ours[shared:])
+    return _inside(theirs[shared:], conditional_site=choosing, state_only=state_only)
+
+
+def _inside(line: list[Node], *, conditional_site: bool, state_only: bool) -> When:
+    """What may keep a task from running although its turn came. One that asks by a choice of its own knows why."""
+    if conditional_site:
+        return When.RUN
+    last = line[-1]
+    chosen = any(_is_chosen(node, state_only=state_only and node is last) for node in line)
+    return When.CHOSEN if chosen else When.RUN
+
+
+def _is_chosen(node: Node, *, state_only: bool) -> bool:
+    in_choice = node.parent is not None and node.parent.container in (If, Switch) and node.branch != ERRORS
+    return in_choice or (not state_only and node.task is not None and node.task.run_if is not None)
+
+
+def _beside(container: Node | None, mine: Node, other: Node) -> When:
+    """Two different children of one container (None: of the flow): has `other` ended when `mine` starts?"""
+    kind = container.container if container is not None else None
+    if mine.branch != other.branch:
+        at_once = kind in (Parallel, Dag, ForEach)
+        return When.RUN if mine.branch == ERRORS or (other.branch == ERRORS and at_once) else When.NEVER
+    task = container.task if container is not None else None
+    if mine.branch != ERRORS:
+        if kind is Dag:
+            return _in_dag(task if isinstance(task, Dag) else None, mine.id, other.id)
+        if kind is Parallel and not (isinstance(task, Parallel) and task.concurrent == 1):
+            return When.RACING if isinstance(task, Parallel) else When.RUN
+    return When.RUN if other.index < mine.index else When.NEVER
+
+
+def _in_dag(dag: Dag | None, mine: str, other: str) -> When:
+    if dag is None:
+        return When.RUN
+    needs = {entry.task.id: entry.depends_on for entry in dag.tasks}
+    if other in _all_needed(needs, mine):
+        return When.RUN
+    if mine in _all_needed(needs, other):
+        return When.NEVER
+    return When.RACING if dag.concurrent != 1 else When.RUN
+
+
+def _all_needed(needs: dict[str, tuple[str, ...]], task_id: str) -> set[str]:
+    found: set[str] = set()
+    waiting = [task_id]
+    while waiting:
+        new = set(needs.get(waiting.pop(), ())) - found
+        found |= new
+        waiting.extend(new)
+    return found
