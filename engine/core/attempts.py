@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from msgspec.structs import replace
+
 from engine.core.draft import Draft
 from engine.core.ending import end_run
 from engine.core.retry import retry_delay, retry_of
 from engine.model.commands import QueueTask, RunTask, SetTimer
 from engine.model.events import AttemptFinished, AttemptStarted, TimerFired
-from engine.model.evolve import evolve
 from engine.model.execution import Attempt, StateChange, TaskRun
 from engine.model.state import AttemptState, State
 
@@ -28,7 +29,7 @@ def claimed(run: TaskRun, epoch: int, at: datetime) -> TaskRun:
     """A task run whose attempt has just begun."""
     attempt = Attempt(epoch=epoch, state=AttemptState.STARTED, started_at=at)
     history = (*run.history, StateChange(State.RUNNING, at))
-    return evolve(run, state=State.RUNNING, epoch=epoch, history=history, attempts=(*run.attempts, attempt))
+    return replace(run, state=State.RUNNING, epoch=epoch, history=history, attempts=(*run.attempts, attempt))
 
 
 def _may_claim(draft: Draft, run: TaskRun, epoch: int) -> bool:
@@ -50,7 +51,7 @@ def attempt_finished(draft: Draft, event: AttemptFinished) -> None:
         run = claimed(run, event.epoch, event.started_at)
     if run is None or run.epoch != event.epoch or run.state not in (State.RUNNING, State.KILLING):
         return
-    ended = evolve(run.attempts[-1], state=_ATTEMPT_STATES[event.state], ended_at=event.at, error=event.error)
+    ended = replace(run.attempts[-1], state=_ATTEMPT_STATES[event.state], ended_at=event.at, error=event.error)
     attempts = (*run.attempts[:-1], ended)
     if run.state is State.KILLING:
         # Whatever it answered, it had been told to stop; what it produced is kept. FAILED: it could not be stopped.

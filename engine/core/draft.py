@@ -8,24 +8,23 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
 from rpds import HashTrieMap
 
 from engine.core.facts import Facts
 from engine.core.ledger import EMPTY, Ledger, ScopeKey, Tally, TallyKey, indexed, path_of, rebuild, scope_key
 from engine.errors import InvariantBroken
 from engine.model.commands import Command, WriteLog
-from engine.model.evolve import evolve
 from engine.model.execution import Execution, StateChange, TaskRun
 from engine.model.flow import Flow, Task
 from engine.model.state import TERMINAL, State, allows
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What an event means: the execution after it, the task runs that moved, and what must be done outside.
 
     `task_runs` holds the newest value of each task run that changed, `created` the ids of those that are new.
@@ -54,6 +53,7 @@ class Draft:
         self._created: set[str] = set()
         self._commands: list[Command] = []
         self._unsettled: deque[ScopeKey] = deque()
+        self._ended: dict[ScopeKey, list[str] | None] = {}
 
     # -- reading
 
@@ -79,7 +79,7 @@ class Draft:
     def snapshot(self) -> Execution:
         """The execution as it stands now, for rendering."""
         ledger = Ledger(self._tallies, self._index, self._next_seq)
-        return evolve(self.execution, task_runs=self.task_runs, tallies=ledger)
+        return replace(self.execution, task_runs=self.task_runs, tallies=ledger)
 
     # -- moving
 
@@ -105,13 +105,13 @@ class Draft:
     def move(self, run: TaskRun, state: State, **changes: Any) -> TaskRun:
         """A task run in another state. The same state again keeps the history and applies the changes."""
         if state is run.state:
-            return self._put(run, evolve(run, **changes)) if changes else run
+            return self._put(run, replace(run, **changes)) if changes else run
         if not allows(run.state, state):
             raise InvariantBroken(
                 f"task run {run.id} ({run.task_id}) cannot go from {run.state} to {state}; its story: "
                 + ", ".join(f"{entry.state}@{entry.at.isoformat()}" for entry in run.history)
             )
-        return self._put(run, evolve(run, state=state, history=(*run.history, StateChange(state, self.at)), **changes))
+        return self._put(run, replace(run, state=state, history=(*run.history, StateChange(state, self.at)), **changes))
 
     def move_execution(self, state: State, **changes: Any) -> None:
         """The execution in another state."""
@@ -120,7 +120,7 @@ class Draft:
             if not allows(execution.state, state):
                 raise InvariantBroken(f"execution {execution.id} cannot go from {execution.state} to {state}")
             changes |= {"state": state, "history": (*execution.history, StateChange(state, self.at))}
-        self.execution = evolve(execution, **changes)
+        self.execution = replace(execution, **changes)
 
     def put(self, run: TaskRun) -> TaskRun:
         """A task run that was moved elsewhere, between two live states."""
@@ -136,7 +136,7 @@ class Draft:
             key = scope_key(place, run)
             self._count((key.run_id, key.lane, place.in_errors), before.state if before else None, run.state)
             if ended:
-                self.unsettle(key)
+                self.unsettle(key, run.task_id)
         return run
 
     def _count(self, key: TallyKey, before: State | None, after: State) -> None:
@@ -155,10 +155,18 @@ class Draft:
 
     # -- what is left to look at
 
-    def unsettle(self, key: ScopeKey) -> None:
-        """Something moved in this scope: its container must be asked again."""
+    def unsettle(self, key: ScopeKey, ended: str | None = None) -> None:
+        """Something moved in this scope: its container must be asked again. `ended` is the task that ended, if one."""
         if not self._unsettled or self._unsettled[-1] != key:
             self._unsettled.append(key)
+        if ended is None:
+            self._ended[key] = None
+        elif (known := self._ended.setdefault(key, [])) is not None:
+            known.append(ended)
+
+    def ended_in(self, key: ScopeKey) -> list[str] | None:
+        """The tasks that ended in a scope since this was last asked; None when it must be looked at as a whole."""
+        return self._ended.pop(key, None)
 
     def unsettle_children(self, run: TaskRun) -> None:
         """A container began, or must be looked at anew: its own scope, and every lane of a loop that is still open."""

@@ -7,9 +7,9 @@ is never stored, and is compared with a rebuilt one by `engine.core.invariants`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from msgspec import Struct, field
 from rpds import HashTrieMap
 
 from engine.model.execution import Execution, TaskRun
@@ -64,8 +64,7 @@ TallyKey = tuple[str | None, int | None, bool]
 Path = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Ledger:
+class Ledger(Struct, frozen=True):
     tallies: HashTrieMap[TallyKey, Tally] = field(default_factory=HashTrieMap)
     index: HashTrieMap[Path, str] = field(default_factory=HashTrieMap)
     next_seq: int = 0

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from engine.core.draft import Draft
 from engine.core.ending import end_run
 from engine.core.settle import ROOT
 from engine.core.starting import start
 from engine.model.commands import QueueTask, SetTimer
 from engine.model.events import EngineStarted
-from engine.model.evolve import evolve
 from engine.model.execution import Attempt, TaskRun
 from engine.model.flow import Container
 from engine.model.state import AttemptState, State
@@ -57,4 +58,4 @@ def _recover_attempt(draft: Draft, run: TaskRun) -> None:
 def _lost(draft: Draft, run: TaskRun) -> tuple[Attempt, ...]:
     if not run.attempts or run.attempts[-1].state is not AttemptState.STARTED:
         return run.attempts
-    return (*run.attempts[:-1], evolve(run.attempts[-1], state=AttemptState.LOST, ended_at=draft.at))
+    return (*run.attempts[:-1], replace(run.attempts[-1], state=AttemptState.LOST, ended_at=draft.at))

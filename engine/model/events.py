@@ -6,35 +6,32 @@ An event about an attempt carries the attempt's epoch, so a late or repeated ans
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from engine.model.state import State
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True):
     """Base of all events. `at` is an aware datetime in UTC; the core knows no other clock."""
 
     at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionStarted(Event):
+class ExecutionStarted(Event, frozen=True, kw_only=True):
     """The execution was created and may begin."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptStarted(Event):
+class AttemptStarted(Event, frozen=True, kw_only=True):
     """A worker claimed a task run. `epoch` is the new one, one more than the task run's."""
 
     task_run_id: str
     epoch: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptFinished(Event):
+class AttemptFinished(Event, frozen=True, kw_only=True):
     """The claimed attempt ended: `state` is SUCCESS, WARNING, FAILED or KILLED.
 
     With FAILED, `retry_after` (seconds) asks for another attempt later, whatever the flow's own retry says.
@@ -50,8 +47,7 @@ class AttemptFinished(Event):
     started_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluated(Event):
+class Evaluated(Event, frozen=True, kw_only=True):
     """The answer to an `Evaluate` command: a value, or the reason why there is none."""
 
     name: str
@@ -60,21 +56,18 @@ class Evaluated(Event):
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimerFired(Event):
+class TimerFired(Event, frozen=True, kw_only=True):
     """A due time has come. Stale unless the task run still waits for `due`."""
 
     task_run_id: str
     due: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KillRequested(Event):
+class KillRequested(Event, frozen=True, kw_only=True):
     """A person (or Ctrl-C) wants the execution to stop."""
 
     reason: str = "killed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineStarted(Event):
+class EngineStarted(Event, frozen=True, kw_only=True):
     """This engine has just taken the execution over: every attempt still open belonged to an engine that is gone."""

@@ -7,10 +7,10 @@ however many task runs have already ended.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from msgspec import Struct, field
 from rpds import HashTrieMap
 
 from engine.model.state import TERMINAL, AttemptState, State
@@ -28,8 +28,7 @@ class StateChange(NamedTuple):
 History = tuple[StateChange, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Attempt:
+class Attempt(Struct, frozen=True, kw_only=True):
     """One try at running a task. `epoch` rises with every claim, so a late answer can be told from a current one."""
 
     epoch: int
@@ -39,8 +38,7 @@ class Attempt:
     error: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class TaskRun:
+class TaskRun(Struct, frozen=True, kw_only=True):
     """One run of one task inside an execution.
 
     `value` is the text of the ForEach value it runs for, `iteration` its index; both None outside a ForEach.
@@ -67,8 +65,7 @@ class TaskRun:
         return self.state in TERMINAL
 
 
-@dataclass(frozen=True, kw_only=True)
-class Execution:
+class Execution(Struct, frozen=True, kw_only=True):
     """One run of one revision of a flow."""
 
     id: str
@@ -87,7 +84,7 @@ class Execution:
     error: str | None = None
     task_runs: HashTrieMap[str, TaskRun] = field(default_factory=HashTrieMap)
     #: What the core keeps beside the task runs so that it never walks them all. Derived from them, never stored.
-    tallies: Any = field(default=None, compare=False, repr=False)
+    tallies: Any = None
 
     @property
     def is_terminal(self) -> bool:

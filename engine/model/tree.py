@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from engine.model.flow import Container, Flow, Task
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
 ERRORS = "errors"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """One task's place. `laned` tasks run once for each value of the loop they stand in directly."""
 
     task: Task
@@ -32,6 +32,8 @@ class Tree:
 
     def __init__(self, flow: Flow) -> None:
         self.places: dict[str, Place] = {}
+        #: What others work out about the flow once and keep with it, by the id of the task that it is about.
+        self.derived: dict[str, object] = {}
         self._enabled: dict[tuple[str | None, str], tuple[Task, ...]] = {}
         self._add(None, flow.branches(), loops=0)
 

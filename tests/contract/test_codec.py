@@ -95,7 +95,7 @@ def test_an_execution_comes_back_equal(execution: Execution, runs: list[TaskRun]
     run_rows = [through_sqlite(rows.task_run_row(run)) for run in runs]
     stored = rows.read_execution(through_sqlite(rows.execution_row(execution)), run_rows)
     assert dict(stored.task_runs.items()) == {run.id: run for run in runs}
-    for name in set(Execution.__dataclass_fields__) - {"task_runs", "tallies"}:
+    for name in set(Execution.__struct_fields__) - {"task_runs", "tallies"}:
         assert getattr(stored, name) == getattr(execution, name)
 
 

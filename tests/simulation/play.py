@@ -104,7 +104,7 @@ class Play:
 
     def crash(self, committed: Execution) -> None:
         """The engine dies: only what was committed is left. Another one takes over."""
-        bare = {name: getattr(committed, name) for name in Execution.__dataclass_fields__ if name != "tallies"}
+        bare = {name: getattr(committed, name) for name in Execution.__struct_fields__ if name != "tallies"}
         self.execution = Execution(**bare)
         self.waiting = [EngineStarted(at=self.tick())]
         self.timers = []

@@ -5,40 +5,44 @@ A dependency that is disabled has no task run and counts as ended; so does one t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from engine.core.flowable.scope import Next, Scope, nexts_of_errors
 from engine.core.flowable.sequential import begin, expression, outcome
+from engine.core.topology import dependencies
 from engine.model.flow import Dag
 
 __all__ = ["begin", "expression", "nexts", "outcome"]
 
 
 def nexts(scope: Scope) -> list[Next]:
-    dag = scope.container
+    dag, main = scope.container, scope.main
     assert isinstance(dag, Dag)
-    main = scope.main
     if main.killed:
         return []
     if main.failed:
         return nexts_of_errors(scope)
-    enabled = {task.id for task in scope.tasks("tasks")}
-    room = len(enabled) if dag.concurrent == 0 else dag.concurrent - main.live
+    graph = dependencies(scope.tree, dag)
+    if main.created == len(graph):
+        return []
+    room = dag.concurrent - main.live if dag.concurrent else len(graph)
     ready: list[Next] = []
-    if main.created == len(enabled):
-        return ready
-    ended: dict[str, bool] = {}
-    for entry in dag.tasks:
+    for task_id in _candidates(scope, dag):
         if len(ready) >= room:
             break
-        waits = entry.task.id in enabled and scope.child(entry.task.id) is None
-        if waits and all(_has_ended(scope, task_id, enabled, ended) for task_id in entry.depends_on):
-            ready.append(Next(entry.task))
+        if scope.child(task_id) is None and all(_has_ended(scope, need) for need in graph.predecessors(task_id)):
+            ready.append(Next(scope.tree.places[task_id].task))
     return ready
 
 
-def _has_ended(scope: Scope, task_id: str, enabled: set[str], known: dict[str, bool]) -> bool:
-    if task_id not in enabled:
-        return True
-    if task_id not in known:
-        run = scope.child(task_id)
-        known[task_id] = run is not None and run.is_terminal
-    return known[task_id]
+def _candidates(scope: Scope, dag: Dag) -> Iterable[str]:
+    """Who may have become ready: those behind what has just ended, or anybody where that does not tell all."""
+    graph = dependencies(scope.tree, dag)
+    if dag.concurrent or scope.ended is None:
+        return graph
+    return dict.fromkeys(follower for ended in scope.ended for follower in graph.successors(ended))
+
+
+def _has_ended(scope: Scope, task_id: str) -> bool:
+    run = scope.child(task_id)
+    return run is not None and run.is_terminal

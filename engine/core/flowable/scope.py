@@ -25,6 +25,9 @@ class Scope:
     def __init__(self, draft: Draft, key: ScopeKey) -> None:
         self._draft = draft
         self.key = key
+        self.tree = draft.tree
+        #: Ids of the main tasks that have ended since the container was last asked; None when that is not known.
+        self.ended = draft.ended_in(key)
         self.run: TaskRun | None = draft.run(key.run_id) if key.run_id is not None else None
         container = draft.task(self.run) if self.run is not None else None
         assert container is None or isinstance(container, Container)
