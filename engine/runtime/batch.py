@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from engine.core import Decision
 from engine.model.commands import WriteLog
@@ -14,8 +15,7 @@ from engine.model.flow import Flow
 from engine.ports import ExecutionChange, LogLine, Metric
 
 
-@dataclass(slots=True)
-class Active:
+class Active(Struct):
     """An execution that this loop moves. `stored` is its value as of the last commit (None: not yet stored)."""
 
     flow: Flow

@@ -11,10 +11,11 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from engine.core.context import Context
 from engine.core.facts import Facts
@@ -37,8 +38,7 @@ _LEVELS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
+class Assignment(Struct, frozen=True, kw_only=True):
     """A claimed task run and all that is needed to run it. `execution` is the snapshot of the claim."""
 
     flow: Flow
