@@ -149,7 +149,7 @@ class Draft:
     def close_lane(self, key: ScopeKey, state: State) -> None:
         """Count the end of a lane, once."""
         lane = (key.run_id, key.lane, False)
-        self._tallies = self._tallies.insert(lane, self._tallies[lane]._replace(closed=True))
+        self._tallies = self._tallies.insert(lane, replace(self._tallies[lane], closed=True))
         self._count((key.run_id, None, False), State.RUNNING, state)
         self.unsettle(ScopeKey(key.run_id))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 from rpds import HashTrieMap
 
 from engine.model.execution import Execution, TaskRun
@@ -18,7 +19,7 @@ from engine.model.state import TERMINAL, State
 from engine.model.tree import Place, Tree
 
 
-class Tally(NamedTuple):
+class Tally(Struct, frozen=True):
     """How the children of one scope stand. In the scope of a whole loop the children are its lanes."""
 
     created: int = 0
@@ -139,5 +140,5 @@ def _count_lanes(tree: Tree, execution: Execution, tallies: dict[TallyKey, Tally
         counted = tallies.get(whole, EMPTY).with_change(None, State.RUNNING)
         if state is not None:
             counted = counted.with_change(State.RUNNING, state)
-            tallies[key] = tallies[key]._replace(closed=True)
+            tallies[key] = replace(tallies[key], closed=True)
         tallies[whole] = counted

@@ -82,4 +82,8 @@ def ask(draft: Draft, run: TaskRun | None, name: str, template: Any, answered: E
     try:
         return answer(name, template, context, Functions(now=lambda: draft.at, seed=seed))
     except ExpressionError as error:
+        if error.code == "function-unavailable":
+            # The call was hidden in data (`render(vars.x)`): only now can it be seen, and a worker can make it.
+            draft.command(Evaluate(name, run.id if run is not None else None))
+            return PENDING
         raise Unanswerable(f"`{name}` could not be evaluated: {error.message}") from error

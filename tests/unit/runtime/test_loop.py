@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from engine.dialect import load
 from engine.errors import RetryLater, StoreError, TaskFailed
 from engine.model.events import KillRequested
 from engine.model.execution import Execution, StateChange
@@ -274,3 +275,12 @@ def test_stopping_waits_for_what_finishes_in_time(bench: Any, actions: Any) -> N
     bench.loop.stop(grace=10)
     assert time.monotonic() - before < 5
     assert bench.store.execution(execution_id).state is State.SUCCESS
+
+
+def test_a_call_hidden_in_a_variable_is_made_by_a_worker_too(bench: Any) -> None:
+    text = (
+        "id: f\nnamespace: n\nvariables: {v: \"{{ secret('KEY') }}\"}\n"
+        "tasks:\n  - {id: a, type: t.Say, runIf: \"{{ render(vars.v) == 's3cr3t-value' }}\"}\n"
+    )
+    execution = bench.run(load(text, file="f.yaml", types=bench.types))
+    assert runs(execution)["a"].state is State.SUCCESS
