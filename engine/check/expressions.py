@@ -17,7 +17,7 @@ from engine.check.roots import Declared, Place, Roots, Site
 from engine.dialect import TypeIndex
 from engine.dialect.document import Document, Path
 from engine.dialect.source import Span
-from engine.dialect.templates import PROSE, RAW, span_in
+from engine.dialect.templates import PROSE, RAW, span_in, unparsed
 from engine.errors import ExpressionError, PenstockError
 from engine.expressions import is_template
 from engine.model.diagnostic import Diagnostic, Edit, Severity
@@ -50,8 +50,10 @@ def check_expressions(
     for written in written_in(data, outline, types):
         try:
             findings = infer(written.text, Roots(declared, written.site))
-        except ExpressionError:
-            continue  # the dialect has said so
+        except ExpressionError as error:
+            if PROSE.intersection(written.path) or written.is_key:  # all others the dialect has told of
+                yield unparsed(document, written.path, written.text, error)
+            continue
         for finding in findings:
             yield _diagnostic(document, written, finding)
 

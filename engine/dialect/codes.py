@@ -63,6 +63,11 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "Expressions": {
         "expression-syntax": "An expression that cannot be parsed.",
+        "unknown-filter": "There is no such filter.",
+        "unknown-function": "There is no such function.",
+        "unknown-test": "There is no such test: nothing of this name can follow `is`.",
+        "unknown-argument": "A filter, function or test has no argument of this name.",
+        "missing-argument": "A filter, function or test is not given an argument that it needs.",
         "unknown-reference": "An expression reads an input, a variable or a task that does not exist.",
         "unknown-variable": "An expression starts with a name that means nothing where it stands.",
         "unknown-field": "An expression reads a field that the data before it do not have.",

@@ -40,7 +40,7 @@ def test_the_place_is_the_character_in_plain_quoted_and_block_text() -> None:
 def test_escapes_count_as_they_are_written() -> None:
     for text in ('"\\t\\x41\\u0041 {{ \\"x\\" | nope }}"', "'it''s {{ ''x'' | nope }}'"):
         source = tasks_flow(f"  - id: a\n    type: {RETURN}\n    format: {text}\n")
-        assert places(source) == [("expression-syntax", 6, 13 + text.index("nope"))]
+        assert places(source) == [("unknown-filter", 6, 13 + text.index("nope"))]
 
 
 def test_the_place_is_where_the_text_starts_when_it_is_folded() -> None:
