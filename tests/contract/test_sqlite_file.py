@@ -234,12 +234,12 @@ def test_an_old_sqlite_is_mentioned(
     file: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 51, 2))
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.INFO):
         open_store(url_of(file), owner=True).close()
     assert "3.51.3" in caplog.text
     caplog.clear()
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 51, 3))
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.INFO):
         store = open_store(url_of(file), owner=True)
         store.set_meta("a", 1)
         store.close()
