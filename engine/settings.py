@@ -31,6 +31,8 @@ FILE_NAME = "penstock.yaml"
 STATE_FOLDER = ".penstock"
 _PREFIX = "PENSTOCK_"
 _NOT_SETTINGS = frozenset({"PENSTOCK_HOME", "PENSTOCK_DEBUG"})
+#: Whoever develops the engine sets these for its tests.
+_FOR_TESTS = "PENSTOCK_TEST_"
 #: Kubernetes gives these to every container beside a service called `penstock`.
 _SERVICE_LINK = re.compile(r"PENSTOCK_(SERVICE|PORT)(_|$)")
 
@@ -105,17 +107,17 @@ class Executor(Definition):
 
 
 class Settings(Definition):
-    """All settings, with their defaults."""
+    """All settings, with their defaults. `Settings.model_construct()` is the defaults alone, and checks nothing."""
 
-    database: Database = Field(default_factory=Database)
+    database: Database = Field(default_factory=Database.model_construct)
     flows: Folders = ("flows",)
     plugins: Folders = ("plugins",)
     plugin_defaults: tuple[PluginDefault, ...] = ()
-    variables: Variables = Field(default_factory=Variables)
-    secrets: Secrets = Field(default_factory=Secrets)
-    server: Server = Field(default_factory=Server)
-    retention: Retention = Field(default_factory=Retention)
-    executor: Executor = Field(default_factory=Executor)
+    variables: Variables = Field(default_factory=Variables.model_construct)
+    secrets: Secrets = Field(default_factory=Secrets.model_construct)
+    server: Server = Field(default_factory=Server.model_construct)
+    retention: Retention = Field(default_factory=Retention.model_construct)
+    executor: Executor = Field(default_factory=Executor.model_construct)
 
 
 class Project(Struct, frozen=True):
@@ -199,7 +201,7 @@ def load_settings(
         _put(data, place, value)
         overrides[place] = origin
     try:
-        settings = Settings.model_validate(data)
+        settings = Settings.model_validate(data) if data else Settings.model_construct()
     except ValidationError as invalid:
         found = violations(invalid, data, Settings, "penstock.yaml")
         raise UsageError("\n\n".join(_explain(one, document, overrides) for one in found)) from None
@@ -224,7 +226,9 @@ def _document(file: Path) -> Document:
 
 def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[Place, Any, str]]:
     for variable in sorted(environ):
-        if not variable.startswith(_PREFIX) or variable in _NOT_SETTINGS or _SERVICE_LINK.match(variable):
+        if not variable.startswith(_PREFIX) or variable.startswith(_FOR_TESTS) or variable in _NOT_SETTINGS:
+            continue
+        if _SERVICE_LINK.match(variable):
             continue
         place, is_text = _find(variable.removeprefix(_PREFIX).split("__"), f"environment variable {variable}")
         yield place, environ[variable] if is_text else _typed(environ[variable], variable), variable

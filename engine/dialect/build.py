@@ -31,8 +31,8 @@ MAX_CONTAINERS = 32
 _CONTAINERS = {name: container for container in CONTAINERS for name in container.TYPES}
 _COMMON = frozenset(known_properties(Task))
 #: Stands where a broken task was, so that the rest of the tree keeps its shape and can be checked.
-_BROKEN = RunnableTask(id="broken", type="broken")
-_BROKEN_INPUT = Input(id="broken", type="broken")
+_BROKEN = RunnableTask.model_construct(id="broken", type="broken")
+_BROKEN_INPUT = Input.model_construct(id="broken", type="broken")
 
 D = TypeVar("D", bound=BaseModel)
 

@@ -27,6 +27,11 @@ def refusal(project: Project, **environ: str) -> UsageError:
     return refused.value
 
 
+def test_the_defaults_are_valid() -> None:
+    """They are not checked when nothing is set."""
+    assert Settings.model_construct() == Settings.model_validate({})
+
+
 class TestFindProject:
     def test_the_nearest_parent_with_settings(self, tmp_path: Path) -> None:
         (tmp_path / "penstock.yaml").touch()
@@ -110,6 +115,7 @@ class TestOrder:
                 "PENSTOCK_HOME": "ignored",
                 "PENSTOCK_PORT_8080_TCP": "tcp://10.0.0.1:8080",
                 "PENSTOCK_SERVICE_HOST": "10.0.0.1",
+                "PENSTOCK_TEST_POSTGRES": "postgresql://localhost/tests",
                 "PATH": "/bin",
             },
         )
