@@ -1,6 +1,6 @@
 """Random flows, random answers, late and repeated events, kills and crashes: what always holds holds.
 
-PENSTOCK_SEEDS says how many seeds are played (default 400); a failing one names itself.
+TEST_SEEDS says how many seeds are played (default 400); a failing one names itself.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.simulation import invariants
 from tests.simulation.play import Play, succeed, told
 from tests.simulation.random_flows import FlowMaker
 
-SEEDS = int(os.environ.get("PENSTOCK_SEEDS", "400"))
+SEEDS = int(os.environ.get("TEST_SEEDS", "400"))
 CHUNKS = 8
 
 
