@@ -21,6 +21,7 @@ from engine.catalog import Catalog
 from engine.core import Facts
 from engine.core.inputs import resolve_inputs
 from engine.dialect import load
+from engine.dialect.source import decode
 from engine.errors import IllegalState, NotFound, StoreBusy, UsageError
 from engine.expressions import Functions
 from engine.model.events import KillRequested
@@ -28,6 +29,7 @@ from engine.model.execution import Execution, StateChange
 from engine.model.flow import Flow
 from engine.model.state import TERMINAL, State
 from engine.ports import ExecutionFilter, ExecutionSummary, FlowRecord, Store
+from engine.runtime import environment
 from engine.runtime.clock import SystemClock
 from engine.runtime.followers import OnChange, until_it_ends
 from engine.runtime.guest import Guest, patiently
@@ -40,10 +42,8 @@ from engine.runtime.secrets import EnvironmentSecrets
 from engine.runtime.wire import Submission
 from engine.runtime.world import World
 from engine.settings import Settings, find_project, load_settings, make_home
+from engine.sources import looks_like_file, read_file
 from engine.store import open_store
-
-#: Environment variables with these prefixes are `envs.*` in expressions, without the prefix and in lower case.
-ENV_PREFIXES = ("KESTRA_", "ENV_")
 
 
 class Engine:
@@ -93,13 +93,8 @@ class Engine:
 
     @cached_property
     def facts(self) -> Facts:
-        envs = {
-            name.removeprefix(prefix).lower(): value
-            for prefix in ENV_PREFIXES
-            for name, value in os.environ.items()
-            if name.startswith(prefix)
-        }
-        return Facts(envs=envs, globals=self.settings.variables.globals)
+        """What flows can see of this installation."""
+        return Facts(envs=environment.visible(os.environ), globals=self.settings.variables.globals)
 
     @cached_property
     def _secrets(self) -> EnvironmentSecrets:
@@ -157,10 +152,10 @@ class Engine:
 
         Raises FlowInvalid for what is written, NotFound, UsageError for what cannot be read.
         """
-        path = Path(flow)
-        if path.suffix in (".yaml", ".yml") or path.is_file():
-            return self.parse(_read(path), file=str(flow))
-        record = self.record(str(flow))
+        name = str(flow)
+        if looks_like_file(name):
+            return self.parse(decode(read_file(name), name).text, file=name)
+        record = self.record(name)
         return self.parse(record.source, file=f"{record.namespace}/{record.id}", revision=record.revision)
 
     def parse(self, source: str, *, file: str, revision: int = 1) -> Flow:
@@ -295,6 +290,8 @@ class Engine:
             execution = self.execution(execution_id)
             if execution.is_terminal:
                 return execution
+            if self._guest is not None and self._guest.began(execution_id) and not self.loop.runs(execution_id):
+                self._resume(execution_id)  # the engine that had it died, and this one took its place
             return until_it_ends(lambda: news.get(timeout=timeout), on_change)
         except Empty:
             raise TimeoutError(f"execution {execution_id} has not ended within {timeout} s") from None
@@ -340,7 +337,8 @@ class Engine:
         elif self._loop is None and self._guest is not None:
             self._guest.kill(execution_id, reason)
         else:
-            self.loop.post(execution_id, KillRequested(at=self._clock.now(), reason=reason))
+            loop = self._loop or self.loop  # which locks: not in a signal handler, then
+            loop.post(execution_id, KillRequested(at=self._clock.now(), reason=reason))
 
     def unfinished(self) -> list[ExecutionSummary]:
         """Executions that have not ended, oldest first."""
@@ -389,12 +387,3 @@ def _source(flow: Flow) -> str:
     if flow.source is None:
         raise UsageError("this flow was not read from a text", hint="load it with Engine.load or Engine.parse")
     return flow.source
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UsageError(f"there is no file {path}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {path}: {error}") from None

@@ -79,6 +79,10 @@ class Guest:
             time.sleep(PAUSE)
         return False
 
+    def began(self, execution_id: str) -> bool:
+        """Whether the execution was handed over from here."""
+        return execution_id in self._mine
+
     def adopt(self, execution_id: str) -> bool:
         """Have the owner go on with an execution; False when it does already, or nothing is left to do."""
         return patiently(lambda: self._peer.adopt(execution_id))
@@ -109,8 +113,9 @@ class Guest:
         mine = execution_id in self._mine
         onlooker = Onlooker(self._store, execution_id)
         watch = _OwnerWatch(self._peer, execution_id, mine=mine)
-        if not mine:
-            onlooker.look()  # what happened before is not news
+        before = None if mine else onlooker.look()  # what happened before is not news, unless it is the end
+        if before is not None and before.execution.is_terminal:
+            return before.execution
         while True:
             look = onlooker.look()
             if look is not None:

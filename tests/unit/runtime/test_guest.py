@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -134,7 +135,11 @@ class TestTwoEngines:
             left = first.submit("hello.yaml").id
             first.follow(left)
             first.store.commit(
-                [created(an_execution("dead", namespace="test", flow_id="hello", inputs={"name": "Ada"}))]
+                [
+                    created(
+                        an_execution("dead", State.CREATED, namespace="test", flow_id="hello", inputs={"name": "Ada"})
+                    )
+                ]
             )
         with Engine(home) as owner, Engine(home) as other:
             owner.run("hello.yaml")
@@ -149,7 +154,11 @@ class TestTwoEngines:
         with Engine(home) as first:
             first.run("hello.yaml")
             first.store.commit(
-                [created(an_execution("dead", namespace="test", flow_id="hello", inputs={"name": "Ada"}))]
+                [
+                    created(
+                        an_execution("dead", State.CREATED, namespace="test", flow_id="hello", inputs={"name": "Ada"})
+                    )
+                ]
             )
         with Engine(home) as other:
             for act in (other.follow, other.kill):
@@ -163,6 +172,9 @@ class Stand:
 
     def __init__(self, *answers: BaseException | None) -> None:
         self.answers = list(answers)
+
+    def owner(self) -> None:
+        return None
 
     def submit(self, submission: Submission) -> None:
         answer = self.answers.pop(0)
@@ -224,13 +236,23 @@ class TestHandingOver:
         assert patiently(attempt) == "open"
 
 
+def test_one_that_ends_just_before_the_first_look() -> None:
+    store = MemoryStore()
+    store.commit([created(an_execution("e1", State.CREATED, State.RUNNING, State.SUCCESS))])
+    ended = guest(Stand(), store=store).follow("e1", lambda *news: None, kills=SimpleQueue())
+    assert ended is not None
+    assert ended.state is State.SUCCESS
+
+
 def test_the_engine_of_a_followed_execution_dies(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dying = open_store(f"sqlite:///{home / 'penstock.db'}", owner=True)
     dying.save_flow("test", "hello", FLOW, at=NOON, disabled=False)
 
     def take(peer: Peer, submission: Submission) -> None:
         inputs = {"name": "Ada"}
-        dying.commit([created(an_execution(submission.id, namespace="test", flow_id="hello", inputs=inputs))])
+        dying.commit(
+            [created(an_execution(submission.id, State.CREATED, namespace="test", flow_id="hello", inputs=inputs))]
+        )
 
     monkeypatch.setattr(Peer, "submit", take)
     told: list[str] = []
@@ -244,3 +266,24 @@ def test_the_engine_of_a_followed_execution_dies(home: Path, monkeypatch: pytest
     assert ended.state is State.SUCCESS
     assert ended.outputs == {"greeting": "Hello Ada"}
     assert told == ["greet", "say"]
+
+
+def test_all_that_was_handed_over_is_gone_on_with(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever takes the place of a dead engine sees to all of its own executions, not just the first."""
+    dying = open_store(f"sqlite:///{home / 'penstock.db'}", owner=True)
+    dying.save_flow("test", "hello", FLOW, at=NOON, disabled=False)
+
+    def take(peer: Peer, submission: Submission) -> None:
+        inputs = dict(submission.inputs)
+        dying.commit(
+            [created(an_execution(submission.id, State.CREATED, namespace="test", flow_id="hello", inputs=inputs))]
+        )
+
+    monkeypatch.setattr(Peer, "submit", take)
+    with Engine(home) as engine:
+        handed_over = [engine.submit("hello.yaml", {"name": name}).id for name in ("Ada", "Bob", "Cy")]
+        dying.close()
+        ended = [engine.follow(execution_id) for execution_id in handed_over]
+    assert [execution.outputs for execution in ended] == [
+        {"greeting": f"Hello {name}"} for name in ("Ada", "Bob", "Cy")
+    ]
