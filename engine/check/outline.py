@@ -13,7 +13,7 @@ from typing import Any
 
 from engine.dialect import Parsed, TypeIndex
 from engine.dialect.document import Document, Path
-from engine.model.flow import CONTAINERS, Container, Task
+from engine.model.flow import CONTAINERS, Container, Dag, Task
 from engine.model.tree import ERRORS
 
 _CONTAINERS: Mapping[str, type[Container]] = {name: container for container in CONTAINERS for name in container.TYPES}
@@ -32,6 +32,7 @@ class Node:
     branch: str  #: as in `engine.model.tree.Place`
     index: int  #: its place in the branch
     disabled: bool  #: it, or a container around it
+    needs: Mapping[str, tuple[str, ...]]  #: of a Dag: what each of its tasks waits for
 
     @property
     def laned(self) -> bool:
@@ -104,6 +105,7 @@ class Outline:
             index=index,
             disabled=(data.get("disabled") is True if broken else task.disabled)
             or (parent is not None and parent.disabled),
+            needs={entry.task.id: entry.depends_on for entry in task.tasks} if isinstance(task, Dag) else {},
         )
 
 

@@ -7,6 +7,7 @@ looks like an order in the file, nothing is claimed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum, auto
 from itertools import takewhile
 
@@ -73,29 +74,30 @@ def _beside(container: Node | None, mine: Node, other: Node) -> When:
         return When.RUN if mine.branch == ERRORS or (other.branch == ERRORS and at_once) else When.NEVER
     task = container.task if container is not None else None
     if mine.branch != ERRORS:
-        if kind is Dag:
-            return _in_dag(task if isinstance(task, Dag) else None, mine.id, other.id)
+        if container is not None and kind is Dag:
+            return _in_dag(container, mine.id, other.id)
         if kind is Parallel and not (isinstance(task, Parallel) and task.concurrent == 1):
             return When.RACING if isinstance(task, Parallel) else When.RUN
     return When.RUN if other.index < mine.index else When.NEVER
 
 
-def _in_dag(dag: Dag | None, mine: str, other: str) -> When:
-    if dag is None:
+def _in_dag(dag: Node, mine: str, other: str) -> When:
+    if _needs(dag.needs, mine, other):
         return When.RUN
-    needs = {entry.task.id: entry.depends_on for entry in dag.tasks}
-    if other in _all_needed(needs, mine):
-        return When.RUN
-    if mine in _all_needed(needs, other):
+    if _needs(dag.needs, other, mine):
         return When.NEVER
-    return When.RACING if dag.concurrent != 1 else When.RUN
+    return When.RACING if isinstance(dag.task, Dag) and dag.task.concurrent != 1 else When.RUN
 
 
-def _all_needed(needs: dict[str, tuple[str, ...]], task_id: str) -> set[str]:
-    found: set[str] = set()
+def _needs(needs: Mapping[str, tuple[str, ...]], task_id: str, wanted: str) -> bool:
+    """Whether a task of a Dag waits for another one, through others too."""
+    seen: set[str] = set()
     waiting = [task_id]
     while waiting:
-        new = set(needs.get(waiting.pop(), ())) - found
-        found |= new
-        waiting.extend(new)
-    return found
+        for before in needs.get(waiting.pop(), ()):
+            if before == wanted:
+                return True
+            if before not in seen:
+                seen.add(before)
+                waiting.append(before)
+    return False
