@@ -162,7 +162,7 @@ def history(project: Path, scratch: Path) -> dict[str, Execution]:
     shutil.rmtree(scratch, ignore_errors=True)
     if not (project / ".penstock" / "penstock.db").exists():
         return {}
-    shutil.copytree(project / ".penstock", scratch)
+    shutil.copytree(project / ".penstock", scratch, ignore=shutil.ignore_patterns("*.sock"))
     connection = sqlite3.connect(scratch / "penstock.db")
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     connection.close()
