@@ -28,7 +28,7 @@ MAX_FUNCTION_LINES = 60
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"cli", "api", "web"}),
     frozenset({"app", "present", "check"}),
-    frozenset({"runtime", "store", "files", "settings"}),
+    frozenset({"runtime", "store", "files", "settings", "sources"}),
     frozenset({"core", "ports", "sdk", "catalog"}),
     frozenset({"dialect", "expressions"}),
     frozenset({"model"}),

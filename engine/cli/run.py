@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine.cli.commands import Command, key_values, open_engine
-from engine.cli.sources import MAX_INPUT_BYTES, check_file, looks_like_file, read_file
+from engine.cli.sources import MAX_INPUT_BYTES, read_source
 from engine.cli.terminal import abandon_stdout, dim, human_duration, printable, say_error, say_hint, say_json, state
 from engine.errors import FlowInvalid, UsageError
+from engine.sources import check_file, looks_like_file
 
 if TYPE_CHECKING:
     from engine.app import Engine
@@ -42,7 +43,7 @@ def run(
     """Run a flow and follow it to its end.
 
     Exits 0 for SUCCESS and WARNING, 1 for FAILED, KILLED or CANCELLED, 2 for an invalid flow or command, 3 while
-    PAUSED for a person's decision, 4 when another engine holds the database.
+    PAUSED for a person's decision, 4 when another engine holds the database and does not answer.
     """
     if looks_like_file(flow):
         check_file(flow)
@@ -65,7 +66,7 @@ def _inputs_from(file: str | None) -> dict[str, Any]:
     from engine.dialect.source import decode
 
     try:
-        document = read(decode(read_file(file), file))
+        document = read(decode(read_source(file), file))
     except FlowInvalid as invalid:
         raise UsageError(report(invalid.diagnostics)) from None
     if document.problems:
@@ -83,7 +84,7 @@ def _inputs_given(given: Sequence[str]) -> dict[str, str]:
             inputs[name] = value[1:]
         elif value.startswith("@"):
             try:
-                inputs[name] = read_file(value[1:], MAX_INPUT_BYTES).decode()
+                inputs[name] = read_source(value[1:], MAX_INPUT_BYTES).decode()
             except UnicodeDecodeError:
                 raise UsageError(f"{value[1:]} is not UTF-8 text") from None
     return inputs

@@ -10,7 +10,7 @@ import click
 
 from engine import __version__
 from engine.cli.commands import Command, current_project
-from engine.cli.sources import flow_files, read_file
+from engine.cli.sources import flow_files, read_source
 from engine.cli.terminal import printable, say_json
 from engine.errors import PenstockError, UsageError
 
@@ -64,7 +64,7 @@ def findings_of(path: str, catalog: Catalog, settings: Settings) -> list[Diagnos
 
     name = "<stdin>" if path == "-" else path
     try:
-        parsed = parse(read_file(path), file=name, types=catalog, defaults=settings.plugin_defaults)
+        parsed = parse(read_source(path), file=name, types=catalog, defaults=settings.plugin_defaults)
     except PenstockError as error:
         return [Diagnostic(code="unreadable", message=error.message, file=name, hint=error.hint)]
     return sorted([*parsed.diagnostics, *check(parsed, catalog)], key=lambda finding: (finding.line, finding.column))
