@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave the process with its exit code."""
     # This process is ours, and its models have no use for pydantic plugins: to look for some, every installed
     # distribution would be read.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     sys.exit(answer(arguments))
 
 
