@@ -5,7 +5,7 @@ What the engine renders is read here, in the places where it renders it; text th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,12 +42,9 @@ class Written:
     at_most: Severity = Severity.ERROR
 
 
-def check_expressions(
-    document: Document, data: Mapping[str, Any], outline: Outline, types: TypeIndex
-) -> Iterator[Diagnostic]:
-    """All findings about expressions, in no order."""
-    declared = Declared(data, outline, types)
-    for written in written_in(data, outline, types):
+def check_expressions(document: Document, rendered: Iterable[Written], declared: Declared) -> Iterator[Diagnostic]:
+    """All findings about the types of expressions, in no order."""
+    for written in rendered:
         try:
             findings = infer(written.text, Roots(declared, written.site))
         except ExpressionError as error:
@@ -55,7 +52,7 @@ def check_expressions(
                 yield unparsed(document, written.path, written.text, error)
             continue
         for finding in findings:
-            yield _diagnostic(document, written, finding)
+            yield diagnostic(document, written, finding)
 
 
 def written_in(data: Mapping[str, Any], outline: Outline, types: TypeIndex) -> Iterator[Written]:
@@ -134,7 +131,8 @@ def texts(data: Any, path: Path) -> Iterator[tuple[Path, str, bool]]:
             yield from texts(item, (*path, index))
 
 
-def _diagnostic(document: Document, written: Written, finding: Finding) -> Diagnostic:
+def diagnostic(document: Document, written: Written, finding: Finding) -> Diagnostic:
+    """A finding about a text, at its place in the file."""
     start = finding.offset
     if written.text[start : start + 1] in ("'", '"'):
         start += 1  # a key in quotes

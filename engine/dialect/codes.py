@@ -79,6 +79,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "wrong-operand": "An operator, filter or test is given a kind of value that it refuses.",
         "constant-comparison": "A comparison that has the same answer in every run.",
         "render-user-text": "`render()` is given text that comes from whoever starts the flow.",
+        "unknown-key": "`secret()` or `kv()` is given a key that is not set where the flow is judged.",
         "static-property": "An expression in a property that is read as it is written.",
         "literal-secret": "A secret is written into the flow as it is.",
     },

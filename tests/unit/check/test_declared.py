@@ -160,3 +160,20 @@ tasks:
 """
     (finding,) = check(parse(source, types=Types()), Types())
     assert finding.hint == 'did you mean "broken"?'
+
+
+@pytest.mark.parametrize(
+    ("prompt", "messages"),
+    [
+        ("{{ secret('KNOWN') }}", []),
+        ("{{ secret('OTHER') ?? '' }}", ['there is no secret "OTHER" here']),
+        ("{{ secret(inputs.name) }} {{ secret('X', namespace='theirs') }} {{ kv('any') }}", []),
+    ],
+)
+def test_a_key_that_is_not_set_is_a_hint(prompt: str, messages: list[str]) -> None:
+    task = f'{{id: ask, type: acme.Ask, prompt: "{prompt}"}}'
+    source = f"id: demo\nnamespace: acme\ninputs: [{{id: name, type: STRING}}]\ntasks: [{task}]\n"
+    found = check(parse(source, types=Types()), Types(), {"secret": lambda key: key == "KNOWN"})
+    assert [finding.message for finding in found] == messages
+    assert {str(finding.severity) for finding in found} <= {"hint"}
+    assert all(finding.width == len("OTHER") for finding in found)
