@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,8 +17,9 @@ from engine.errors import PenstockError, UsageError
 
 if TYPE_CHECKING:
     from engine.catalog import Catalog
-    from engine.model.diagnostic import Diagnostic
-    from engine.settings import Settings
+    from engine.check.keys import Keys
+    from engine.model.diagnostic import Diagnostic, Edit
+    from engine.settings import Project, Settings
 
 _COLOURS = {"error": "red", "warning": "yellow", "hint": "cyan"}
 _SARIF_LEVELS = {"error": "error", "warning": "warning", "hint": "note"}
@@ -36,12 +38,13 @@ def validate(paths: tuple[str, ...], as_json: bool, as_sarif: bool) -> int:
         raise UsageError("--json and --sarif cannot be had together")
     from engine.catalog import Catalog
 
-    _, settings = current_project()
+    project, settings = current_project()
     catalog = Catalog(folders=settings.plugins)
+    keys = {"secret": is_set_in(project, settings)}
     findings: list[Diagnostic] = []
     checked = 0
     for path in flow_files(paths):
-        found = findings_of(path, catalog, settings)
+        found = findings_of(path, catalog, settings, keys)
         findings += found
         checked += 1
         if not (as_json or as_sarif):
@@ -56,7 +59,7 @@ def validate(paths: tuple[str, ...], as_json: bool, as_sarif: bool) -> int:
     return 2 if any(finding.severity == "error" for finding in findings) else 0
 
 
-def findings_of(path: str, catalog: Catalog, settings: Settings) -> list[Diagnostic]:
+def findings_of(path: str, catalog: Catalog, settings: Settings, keys: Keys) -> list[Diagnostic]:
     """All that is to be said about one file."""
     from engine.check import check
     from engine.dialect import parse
@@ -67,7 +70,24 @@ def findings_of(path: str, catalog: Catalog, settings: Settings) -> list[Diagnos
         parsed = parse(read_source(path), file=name, types=catalog, defaults=settings.plugin_defaults)
     except PenstockError as error:
         return [Diagnostic(code="unreadable", message=error.message, file=name, hint=error.hint)]
-    return sorted([*parsed.diagnostics, *check(parsed, catalog)], key=lambda finding: (finding.line, finding.column))
+    found = [*parsed.diagnostics, *check(parsed, catalog, keys)]
+    return sorted(found, key=lambda finding: (finding.line, finding.column))
+
+
+def is_set_in(project: Project, settings: Settings) -> Callable[[str], bool]:
+    """Whether a secret is there, of those that a run in this project would find."""
+    from engine.runtime.secrets import EnvironmentSecrets
+
+    secrets = EnvironmentSecrets(os.environ, project.folder / settings.secrets.env_file)
+
+    def is_set(key: str) -> bool:
+        try:
+            secrets.get(key)
+        except PenstockError:
+            return False
+        return True
+
+    return is_set
 
 
 def painted(finding: Diagnostic) -> str:
@@ -98,6 +118,18 @@ def finding_json(finding: Diagnostic) -> dict[str, Any]:
         "code": finding.code,
         "message": finding.message,
         "hint": finding.hint,
+        "edit": edit_json(finding.edit) if finding.edit else None,
+    }
+
+
+def edit_json(edit: Edit) -> dict[str, Any]:
+    """The text between two places (the end is not part of it), and what to put there."""
+    return {
+        "line": edit.line,
+        "column": edit.column,
+        "endLine": edit.end_line,
+        "endColumn": edit.end_column,
+        "text": edit.text,
     }
 
 
@@ -123,9 +155,22 @@ def _sarif_result(finding: Diagnostic) -> dict[str, Any]:
     }
     text = f"{finding.message} ({finding.hint})" if finding.hint else finding.message
     location = {"artifactLocation": {"uri": finding.file.replace("\\", "/")}, "region": region}
-    return {
+    result = {
         "ruleId": finding.code,
         "level": _SARIF_LEVELS[finding.severity],
         "message": {"text": text},
         "locations": [{"physicalLocation": location}],
     }
+    return result | ({"fixes": [_sarif_fix(finding.edit, location)]} if finding.edit else {})
+
+
+def _sarif_fix(edit: Edit, location: dict[str, Any]) -> dict[str, Any]:
+    region = {
+        "startLine": edit.line,
+        "startColumn": edit.column,
+        "endLine": edit.end_line,
+        "endColumn": edit.end_column,
+    }
+    replacement = {"deletedRegion": region, "insertedContent": {"text": edit.text}}
+    changes = [{"artifactLocation": location["artifactLocation"], "replacements": [replacement]}]
+    return {"description": {"text": f'Replace by "{edit.text}".'}, "artifactChanges": changes}

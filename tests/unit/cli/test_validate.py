@@ -49,10 +49,30 @@ def test_json(penstock: Penstock, project: Path) -> None:
     (project / "bad.yaml").write_text(BAD, encoding="utf-8")
     findings = penstock("validate", "bad.yaml", "--json").json
     assert [set(finding) for finding in findings] == [
-        {"file", "line", "column", "severity", "code", "message", "hint"}
+        {"file", "line", "column", "severity", "code", "message", "hint", "edit"}
     ] * len(findings)
     assert findings[0]["line"] == 6
     assert penstock("validate", "hello.yaml", "--json").json == []
+
+
+def test_an_edit_for_programs(penstock: Penstock, project: Path) -> None:
+    (project / "slip.yaml").write_text(HELLO.replace("{{ inputs.name }}", "{{ inputs.nmae }}"), encoding="utf-8")
+    (finding,) = penstock("validate", "slip.yaml", "--json").json
+    assert finding["edit"] == {"line": 6, "column": 84, "endLine": 6, "endColumn": 88, "text": "name"}
+    (result,) = penstock("validate", "slip.yaml", "--sarif").json["runs"][0]["results"]
+    (change,) = result["fixes"][0]["artifactChanges"]
+    assert change["artifactLocation"] == {"uri": "slip.yaml"}
+    assert change["replacements"][0]["insertedContent"] == {"text": "name"}
+
+
+def test_a_secret_that_is_not_set_is_a_hint(penstock: Penstock, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = HELLO.replace("{{ inputs.name }}", "{{ secret('A') }}{{ secret('B') }}{{ secret('C') }}")
+    (project / "keys.yaml").write_text(flow, encoding="utf-8")
+    (project / ".env").write_text("SECRET_B=b\n", encoding="utf-8")
+    monkeypatch.setenv("SECRET_A", "a")
+    answer = penstock("validate", "keys.yaml", "--json")
+    assert answer.code == 0
+    assert [finding["message"] for finding in answer.json] == ['there is no secret "C" here']
 
 
 def test_sarif(penstock: Penstock, project: Path) -> None:
