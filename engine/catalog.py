@@ -12,6 +12,7 @@ import importlib.metadata
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import EntryPoint
+from itertools import groupby
 from pathlib import Path
 
 from msgspec import Struct, field
@@ -105,7 +106,7 @@ class Catalog:
         self._lock = threading.RLock()
         self._registry = _Registry()
         self._complete = False
-        for plugin in _plugins_of(_own_entry_points()):
+        for plugin in _plugins_of(DISTRIBUTION, _own_entry_points()):
             self._registry.add(plugin)
 
     def canonical(self, type_: str) -> str | None:
@@ -161,9 +162,10 @@ class Catalog:
         """Ask everybody. Not done for a flow of built-in types: reading all distributions takes milliseconds."""
         if self._complete:
             return
-        points = importlib.metadata.entry_points(group=GROUP)
-        for plugin in _plugins_of(point for point in points if _distribution_of(point) != DISTRIBUTION):
-            self._registry.add(plugin)
+        for distribution, points in groupby(importlib.metadata.entry_points(group=GROUP), key=_distribution_of):
+            if distribution != DISTRIBUTION:
+                for plugin in _plugins_of(distribution, points):
+                    self._registry.add(plugin)
         for folder in self._folders:
             for found in load_folder(folder):
                 if found.task_class is None:
@@ -189,17 +191,18 @@ def _from_folder(task_class: type[Task], path: Path) -> _Plugin:
     return _Plugin(names=names, source=str(path), load=lambda: task_class)
 
 
-def _plugins_of(points: Iterable[EntryPoint]) -> Iterator[_Plugin]:
-    """What entry points register. Those of a distribution with the same value are one class's type and aliases."""
-    classes: dict[tuple[str, str], list[EntryPoint]] = {}
+def _plugins_of(distribution: str, points: Iterable[EntryPoint]) -> Iterator[_Plugin]:
+    """What a distribution's entry points register. Those with the same value are one class's type and aliases."""
+    classes: dict[str, list[EntryPoint]] = {}
     for point in points:
-        classes.setdefault((_distribution_of(point), point.value), []).append(point)
-    for (distribution, _), same in classes.items():
+        classes.setdefault(point.value, []).append(point)
+    for same in classes.values():
         names = [point.name for point in same]
         yield _Plugin(names=names, source=distribution, load=same[0].load, shipped=distribution == DISTRIBUTION)
 
 
 def _distribution_of(point: EntryPoint) -> str:
+    """Slow: to know a distribution's name, all of its metadata is parsed."""
     return point.dist.name if point.dist else "unknown"
 
 
