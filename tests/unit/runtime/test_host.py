@@ -195,3 +195,12 @@ def test_the_wish_to_take_over_what_nobody_runs(bench: Any, work: Work, host: Ho
     work.may_end.set()
     next_host.finish(lambda why: None)
     assert bench.store.execution("e1").state is State.SUCCESS
+
+
+def test_to_adopt_what_runs_here_changes_nothing(bench: Any, work: Work) -> None:
+    id_ = bench.begin(TASKS)
+    assert work.began.acquire(timeout=10)
+    bench.loop.adopt(bench.flow(TASKS), bench.store.execution(id_))
+    work.may_end.set()
+    (run,) = bench.end().in_order()
+    assert len(run.attempts) == work.count == 1
