@@ -1,7 +1,8 @@
 """Where a project is, and how it wants to be run: `penstock.yaml`, `PENSTOCK_*` variables, options, in rising order.
 
 Always true: a setting that is unknown or of the wrong type is refused, and the error says where it stands; every
-folder in loaded settings is absolute; a password in a database URL is never shown.
+folder in loaded settings is absolute; a password in a database URL is never shown. The dialect is imported by what
+reads settings that somebody wrote: without any, a command that only looks does without it.
 """
 
 from __future__ import annotations
@@ -12,20 +13,19 @@ import stat
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
-from engine.dialect import format_diagnostic, report
-from engine.dialect.document import Document, read
-from engine.dialect.source import MAX_BYTES, decode
-from engine.dialect.suggest import did_you_mean, nearest
-from engine.dialect.violations import Violation, violations
 from engine.errors import FlowInvalid, UsageError
 from engine.model.duration import parse_duration
 from engine.model.flow import Definition, PluginDefault
+
+if TYPE_CHECKING:
+    from engine.dialect.document import Document
+    from engine.dialect.violations import Violation
 
 FILE_NAME = "penstock.yaml"
 STATE_FOLDER = ".penstock"
@@ -203,12 +203,18 @@ def load_settings(
     try:
         settings = Settings.model_validate(data) if data else Settings.model_construct()
     except ValidationError as invalid:
+        from engine.dialect.violations import violations
+
         found = violations(invalid, data, Settings, "penstock.yaml")
         raise UsageError("\n\n".join(_explain(one, document, overrides) for one in found)) from None
     return _resolve(settings, project)
 
 
 def _document(file: Path) -> Document:
+    from engine.dialect import report
+    from engine.dialect.document import read
+    from engine.dialect.source import MAX_BYTES, decode
+
     try:
         if file.stat().st_size > MAX_BYTES:
             raise UsageError(f"{file} is larger than {MAX_BYTES:,} bytes; that cannot be settings")
@@ -248,6 +254,8 @@ def _find(words: list[str], origin: str) -> tuple[Place, bool]:
         known = {_squeezed(name): name for name in model.model_fields}
         name = known.get(_squeezed(word))
         if name is None:
+            from engine.dialect.suggest import did_you_mean, nearest
+
             spelled = nearest(_squeezed(word), known)
             hint = did_you_mean(known[spelled] if spelled else None)
             raise UsageError(f"{origin}: there is no such setting", hint=hint)
@@ -268,6 +276,9 @@ def _squeezed(word: str) -> str:
 
 def _typed(text: str, variable: str) -> Any:
     """What the text would be in the settings file: a number, true or false, a list, a map, text."""
+    from engine.dialect.document import read
+    from engine.dialect.source import decode
+
     try:
         return read(decode(text, variable)).data
     except FlowInvalid as invalid:
@@ -283,6 +294,8 @@ def _put(data: dict[str, Any], place: Place, value: Any) -> None:
 
 
 def _explain(found: Violation, document: Document | None, overrides: Mapping[Place, str]) -> str:
+    from engine.dialect import format_diagnostic
+
     origin = next((origin for held, origin in overrides.items() if found.path[: len(held)] == held), None)
     if origin is not None or document is None:
         return f"{origin or 'settings'}: {mask_password(found.message)}"
