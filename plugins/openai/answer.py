@@ -90,7 +90,7 @@ def schema(arguments: Collection[str] | None) -> dict[str, Any]:
     """The JSON Schema of a completion whose function calls can have these arguments; None: any."""
     described = Completion.model_json_schema(mode="serialization")
     if arguments is not None:
-        parsed = {"type": "object", "properties": dict.fromkeys(arguments, {}), "additionalProperties": False}
+        parsed = {"type": "object", "properties": {name: {} for name in arguments}, "additionalProperties": False}
         call = described["$defs"][ChatFunctionCall.__name__]
         call["properties"]["arguments"] = {"anyOf": [parsed, {"type": "string"}]}
     return described
