@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from jinja2 import nodes
 
-from engine.check.operations import Problem, called, filtered, operated, tested, untrusted
+from engine.check.operations import Problem, called, filtered, may_be_null, operated, tested, untrusted
 from engine.check.roots import Roots
 from engine.check.trees import Steps, assignments, constant, literal_of, steps, written
 from engine.check.types import (
@@ -89,7 +89,7 @@ class _Reader:
         match node:
             case nodes.For(target=nodes.Name(name=name)):
                 rows = self.typed(node.iter)
-                if kinds(rows) and not kinds(rows) & {"list", "map"}:
+                if kinds(rows) and not kinds(rows) & {"list", "map"} and not may_be_null(rows):
                     self._problem(Problem("wrong-operand", "a loop needs a list or a map"), node.iter.lineno)
                 with self._local({name: element(rows), "loop": ANY}), self._branch():
                     self.statements(node.body)

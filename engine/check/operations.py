@@ -64,6 +64,8 @@ _GIVEN: Mapping[str, Type] = {
     "fn:secret": TEXT, "fn:uuid": TEXT, "fn:id": TEXT, "fn:ksuid": TEXT, "fn:nanoId": TEXT, "fn:printContext": TEXT,
     "fn:randomInt": INT, "fn:max": _NUMBER, "fn:min": _NUMBER, "fn:range": LIST,
 }  # fmt: skip
+#: Filters that make something of null; all others give it back.
+_NEVER_NULL = ("length", "toJson", "json", "yaml", "startsWith", "endsWith", "regexMatch")
 _HINTS = {"text": "turn text into a number with `| number`", "list": "take one of its elements, or `| join(', ')`"}
 
 
@@ -83,14 +85,16 @@ Result = tuple[Type, Problem | None]
 def filtered(name: str, value: Type) -> Result:
     """A filter without regard to its arguments."""
     found, accepted = kinds(value), _ACCEPTED.get(name)
-    if accepted is not None and found and not found & accepted and not _may_be_null(value):
+    if accepted is not None and found and not found & accepted and not may_be_null(value):
         message = f"`{name}` needs {shown(accepted)}, and this is {shown(found)}"
         return ANY, Problem("wrong-operand", message)
     if name in ("first", "last"):
         return _end(name, value, found), None
     if name in ("sort", "rsort", "reverse", "distinct", "slice"):
-        return (ListOf(element(value)) if found == {"list"} else TEXT if found == {"text"} else ANY), None
-    return _GIVEN.get(name, ANY), None
+        kept: Type = ListOf(element(value)) if found == {"list"} else TEXT if found == {"text"} else ANY
+        return (union((kept, NULL)) if may_be_null(value) else kept), None
+    given = _GIVEN.get(name, ANY)
+    return (given if name in _NEVER_NULL or (found and not may_be_null(value)) else union((given, NULL))), None
 
 
 def called(name: str, arguments: Sequence[Type]) -> Type:
@@ -136,7 +140,7 @@ def operated(symbol: str, left: Type, right: Type | None) -> Result:
 def _single(symbol: str, value: Type) -> Result:
     found = kinds(value)
     if symbol in ("condition", "ternary"):
-        unfit = found and found <= {"list", "map", "moment"} and not (symbol == "ternary" and _may_be_null(value))
+        unfit = found and found <= {"list", "map", "moment"} and not (symbol == "ternary" and may_be_null(value))
         hint = "compare it, or test it: `is empty`, `is defined`, `| length > 0`"
         return BOOL, Problem("wrong-operand", f"{shown(found)} cannot be a condition", hint=hint) if unfit else None
     if found and not found & _NUMBERS:
@@ -154,12 +158,14 @@ def _arithmetic(symbol: str, left: Type, right: Type) -> Result:
         if found and not found & _NUMBERS and (found is first or first):
             hint = _HINTS.get(next(iter(found)))
             return ANY, Problem("wrong-operand", f"`{symbol}` needs numbers, and this is {shown(found)}", hint=hint)
+    if symbol == "-" and not first:
+        return ANY, None  # it may be a list, without some of its elements
     return (INT if first == second == {"int"} else _NUMBER), None
 
 
 def _ordering(symbol: str, left: Type, right: Type) -> Problem | None:
     first, second = kinds(left), kinds(right)
-    certain = first and second and not _may_be_null(left) and not _may_be_null(right)
+    certain = first and second and not may_be_null(left) and not may_be_null(right)
     if not certain or (first & _NUMBERS and second & _NUMBERS) or (first & second & _ORDERED):
         return None
     message = f"`{symbol}` cannot compare {shown(first)} and {shown(second)}"
@@ -168,7 +174,7 @@ def _ordering(symbol: str, left: Type, right: Type) -> Problem | None:
 
 def _containing(symbol: str, holder: Type) -> Problem | None:
     found = kinds(holder)
-    if not found or found & {"list", "map", "text"} or _may_be_null(holder):
+    if not found or found & {"list", "map", "text"} or may_be_null(holder):
         return None
     side = "left" if symbol == "contains" else "right"
     return Problem("wrong-operand", f"`{symbol}` needs a list, a map or a text on its {side}, not {shown(found)}")
@@ -176,7 +182,7 @@ def _containing(symbol: str, holder: Type) -> Problem | None:
 
 def _comparison(symbol: str, left: Type, right: Type) -> Problem | None:
     first, second = kinds(left), kinds(right)
-    if not first or not second or (_may_be_null(left) and _may_be_null(right)):
+    if not first or not second or (may_be_null(left) and may_be_null(right)):
         return None
     outcome = "always false" if symbol == "==" else "always true"
     if not any(first & group and second & group for group in _EQUALS):
@@ -213,10 +219,11 @@ def _end(name: str, value: Type, found: frozenset[str]) -> Type:
         return value.items[0 if name == "first" else -1]
     if found == {"list"}:
         return union((element(value), NULL))
-    return TEXT if found == {"text"} else ANY
+    return TEXT if found == {"text"} and not may_be_null(value) else ANY
 
 
-def _may_be_null(type_: Type) -> bool:
+def may_be_null(type_: Type) -> bool:
+    """Whether null is among what it is known to be."""
     return NULL in type_.members if isinstance(type_, Union) else type_ == NULL
 
 
