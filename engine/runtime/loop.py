@@ -219,8 +219,8 @@ class Loop:
 
     def _claim(self, batch: Batch) -> None:
         """Give waiting task runs to free workers. The claims are committed before any of them starts."""
-        claimed = 0
-        while self._ready and self._stopping_at is None and claimed < self._workers.free:
+        taken = 0
+        while self._ready and self._stopping_at is None and taken < self._workers.free:
             execution_id, run_id = self._ready.popleft()
             active = self._active.get(execution_id)
             if active is not None:
@@ -228,7 +228,7 @@ class Loop:
                 event = AttemptStarted(at=self._world.clock.now(), task_run_id=run_id, epoch=epoch)
                 before = active.execution
                 self._decide(execution_id, event, batch)
-                claimed += active.execution is not before
+                taken += active.execution is not before
 
     # -- committing
 

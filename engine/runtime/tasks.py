@@ -32,18 +32,25 @@ class Tasks:
         self._workers = workers
         self._post = post
         self._owners: dict[tuple[str, int], Active] = {}
+        self._pure: dict[str, bool] = {}
 
     def is_inline(self, active: Active, run: TaskRun) -> bool:
         """Whether a task is pure and its properties call out to nothing, so that it may run inside the loop."""
         known = active.inline.get(run.task_id)
         if known is None:
             task = _runnable(active, run)
-            try:
-                pure = self._world.types.effect(task.type) == "pure"
-            except PluginBroken:
-                pure = False  # the attempt will say so
-            known = pure and task.timeout is None and not needs_outside(task.properties)
+            known = self._is_pure(task.type) and task.timeout is None and not needs_outside(task.properties)
             active.inline[run.task_id] = known
+        return known
+
+    def _is_pure(self, type_: str) -> bool:
+        known = self._pure.get(type_)
+        if known is None:
+            try:
+                known = self._world.types.effect(type_) == "pure"
+            except PluginBroken:
+                known = False  # the attempt will say so
+            self._pure[type_] = known
         return known
 
     def _context(self, active: Active, run: TaskRun, emit: Callable[[LogLine | Metric], None]) -> AttemptContext:
