@@ -37,5 +37,4 @@ class Fail(
 
     def run(self, ctx: sdk.RunContext) -> None:
         if self.condition is None or sdk.truthy(self.condition):
-            ctx.logger.error("%s", self.error_message)
             raise sdk.TaskFailed(self.error_message)
