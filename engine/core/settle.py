@@ -11,7 +11,7 @@ from engine.core.draft import Draft
 from engine.core.ending import end_run
 from engine.core.flowable import Flowable, flowable, sequential
 from engine.core.flowable.scope import Next, Scope
-from engine.core.ledger import ScopeKey
+from engine.core.ledger import ScopeKey, lane_state
 from engine.core.rendering import OUTPUTS
 from engine.core.starting import PENDING, Unanswerable, ask, start
 from engine.model.events import Evaluated
@@ -58,7 +58,11 @@ def _start(draft: Draft, scope: Scope, following: Next) -> None:
 
 def _stopped(draft: Draft, scope: Scope) -> State | None:
     """While the execution is being killed nothing starts, and a scope has ended once nothing in it lives."""
-    return None if scope.main.live or scope.errors.live else State.KILLED
+    if scope.main.live or scope.errors.live:
+        return None
+    if scope.key.lane is not None:
+        return lane_state(scope.main, len(scope.tasks("tasks")), abandoned=True)
+    return State.KILLED
 
 
 def _end(draft: Draft, scope: Scope, state: State) -> None:

@@ -63,8 +63,9 @@ class Play:
         assert self.execution is before or decision.task_runs or self.execution != before
         if self.execution.tallies is not None:
             fresh = rebuild(self.flow, self.execution)
-            assert dict(fresh.tallies) == dict(self.execution.tallies.tallies)
-            assert dict(fresh.index) == dict(self.execution.tallies.index)
+            kept = self.execution.tallies
+            assert dict(fresh.tallies) == dict(kept.tallies), "the tallies are those of the task runs"
+            assert dict(fresh.index) == dict(kept.index), "the index is that of the task runs"
         for command in decision.commands:
             self.perform(command)
 
