@@ -233,9 +233,11 @@ class Engine:
             "envs": self.facts.envs,
             "globals": self.facts.globals,
         }
-        values = resolve_inputs(flow.inputs, inputs or {}, variables=variables, functions=self.functions(flow.id))
+        # Chance is drawn from the execution's id: new for each run, and the same for whoever the run is handed to.
+        execution_id = execution_id or new_id()
+        values = resolve_inputs(flow.inputs, inputs or {}, variables=variables, functions=self.functions(execution_id))
         execution = Execution(
-            id=execution_id or new_id(),
+            id=execution_id,
             namespace=flow.namespace,
             flow_id=flow.id,
             flow_revision=flow.revision,
