@@ -87,9 +87,9 @@ CASES: dict[str, tuple[str | bytes, str, int, int, str]] = {
 @pytest.mark.parametrize("name", CASES)
 def test_a_bad_text_gets_one_finding_at_its_place(name: str) -> None:
     source, code, line, column, part = CASES[name]
-    started = time.process_time()
+    started = time.thread_time()
     parsed = read_flow(source)
-    assert time.process_time() - started < 1
+    assert time.thread_time() - started < 4  # a slow machine, never an explosion
     assert parsed.flow is None
     found = [(finding.code, finding.line, finding.column) for finding in parsed.diagnostics]
     assert found == [(code, line, column)]

@@ -97,14 +97,18 @@ ATTACKS = {
     "jq that recurses": "{{ list | jq('def f: f; f') }}",
 }  # fmt: skip
 
+#: Seconds of this thread's processor. The budget is 0.8; the rest is for a machine that others keep busy, and still far
+#: from the minutes and years that these take without one.
+ENOUGH = 4
+
 
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
 def test_ends_as_an_expression_error(attack: str) -> None:
     context = CONTEXT | {"again": "{{ render(again) }}"}
-    start = time.process_time()
+    start = time.thread_time()
     with pytest.raises(ExpressionError) as caught:
         render(attack, context, Functions(seed="x"))
-    assert time.process_time() - start < 1
+    assert time.thread_time() - start < ENOUGH
     assert len(caught.value.message) < 1000
     assert caught.value.template
 
@@ -119,9 +123,9 @@ def test_ends_as_an_expression_error(attack: str) -> None:
     ],
 )
 def test_what_is_slow_elsewhere_is_fast_here(template: str) -> None:
-    start = time.process_time()
+    start = time.thread_time()
     render(template, CONTEXT)
-    assert time.process_time() - start < 1
+    assert time.thread_time() - start < ENOUGH
 
 
 def test_a_limit_cannot_be_caught_by_a_default() -> None:
