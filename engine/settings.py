@@ -168,7 +168,7 @@ def make_home(home: Path) -> None:
     """Make the state folder, closed to other users and invisible to git."""
     try:
         if not home.is_dir():
-            home.mkdir(mode=0o700, parents=True)
+            home.mkdir(mode=0o700, parents=True, exist_ok=True)  # another command may just have made it
         elif home.name != STATE_FOLDER:
             return  # somebody's own folder: what git sees in it is not our business
         ignore = home / ".gitignore"

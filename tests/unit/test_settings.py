@@ -215,3 +215,13 @@ def test_every_setting_is_documented() -> None:
         section = getattr(field.annotation, "model_fields", {})
         for setting in [f"{name}.{below.alias or key}" for key, below in section.items()] or [field.alias or name]:
             assert f"| `{setting}` |" in page
+
+
+def test_two_commands_may_make_the_state_folder_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / ".penstock"
+    make_home(home)
+    looks = iter([False])  # there was nothing yet when the second one looked
+    is_dir = Path.is_dir
+    monkeypatch.setattr(Path, "is_dir", lambda path: next(looks, None) is not False and is_dir(path))
+    make_home(home)
+    assert (home / ".gitignore").read_text() == "*\n"
