@@ -23,7 +23,6 @@ from engine.core.inputs import resolve_inputs
 from engine.dialect import load
 from engine.dialect.source import decode
 from engine.errors import IllegalState, NotFound, StoreBusy, UsageError
-from engine.expressions import Functions
 from engine.model.events import KillRequested
 from engine.model.execution import Execution, StateChange
 from engine.model.flow import Flow
@@ -37,6 +36,7 @@ from engine.runtime.host import Host
 from engine.runtime.ids import new_id
 from engine.runtime.listener import Listener
 from engine.runtime.loop import STOP_GRACE, Loop
+from engine.runtime.outside import Asker, Outside
 from engine.runtime.peer import Peer
 from engine.runtime.secrets import EnvironmentSecrets
 from engine.runtime.wire import Submission
@@ -97,15 +97,10 @@ class Engine:
         return Facts(envs=environment.visible(os.environ), globals=self.settings.variables.globals)
 
     @cached_property
-    def _secrets(self) -> EnvironmentSecrets:
-        return EnvironmentSecrets(os.environ, self.project.folder / self.settings.secrets.env_file)
-
-    def functions(self, seed: str, mask: Callable[[str], None] = lambda secret: None) -> Functions:
-        """What expressions may call out to. `mask` hears every secret that is handed out."""
-        return Functions(now=self._clock.now, seed=seed, secret=self._secrets.function(mask), env=self._env)
-
-    def _env(self, name: str, *, default: Any = None, **_: object) -> Any:
-        return self.facts.envs.get(name) or default
+    def outside(self) -> Outside:
+        """What expressions may call out to."""
+        secrets = EnvironmentSecrets(os.environ, self.project.folder / self.settings.secrets.env_file)
+        return Outside(clock=self._clock, envs=self.facts.envs, secrets=secrets)
 
     @property
     def loop(self) -> Loop:
@@ -114,8 +109,9 @@ class Engine:
             if self._loop is None:
                 self.store.own()
                 self.left_behind = self.store.unfinished() if self.settings.database.file else []
+                functions = self.outside.functions
                 world = World(
-                    store=self.store, types=self.catalog, clock=self._clock, facts=self.facts, functions=self.functions
+                    store=self.store, types=self.catalog, clock=self._clock, facts=self.facts, functions=functions
                 )
                 self._loop = Loop(world, workers=self.settings.executor.threads or 16)
                 self._loop.start()
@@ -235,7 +231,8 @@ class Engine:
         }
         # Chance is drawn from the execution's id: new for each run, and the same for whoever the run is handed to.
         execution_id = execution_id or new_id()
-        values = resolve_inputs(flow.inputs, inputs or {}, variables=variables, functions=self.functions(execution_id))
+        functions = self.outside.functions(Asker(seed=execution_id, namespace=flow.namespace, flow_id=flow.id))
+        values = resolve_inputs(flow.inputs, inputs or {}, variables=variables, functions=functions)
         execution = Execution(
             id=execution_id,
             namespace=flow.namespace,

@@ -24,6 +24,7 @@ def evaluate(execution_id: str, expression: str, task_id: str | None) -> None:
     from engine import expressions
     from engine.core.context import Context
     from engine.present import json_ready
+    from engine.runtime.outside import Asker
 
     secrets: set[str] = set()
     with open_engine() as engine:
@@ -35,7 +36,14 @@ def evaluate(execution_id: str, expression: str, task_id: str | None) -> None:
         run = _last_run(execution, task_id) if task_id else None
         context = Context(flow, execution, run, engine.facts)
         try:
-            value = expressions.evaluate(expression, context, engine.functions(execution.id, secrets.add))
+            asker = Asker(
+                seed=execution.id,
+                namespace=flow.namespace,
+                flow_id=flow.id,
+                execution_id=execution.id,
+                mask=secrets.add,
+            )
+            value = expressions.evaluate(expression, context, engine.outside.functions(asker))
         except ExpressionError as error:
             raise UsageError(f"{error.message}{_caret(error, expression)}", hint=error.hint) from None
     text = value if isinstance(value, str) else as_json(json_ready(value))

@@ -25,6 +25,7 @@ from engine.model.execution import Execution, TaskRun
 from engine.model.flow import Flow, RunnableTask
 from engine.ports import Clock, LogLine, Metric
 from engine.runtime.masking import Masker
+from engine.runtime.outside import Asker
 
 TRACE = 5
 #: The stop signal of work that nobody can stop, because it runs inside the loop.
@@ -46,7 +47,7 @@ class Assignment(Struct, frozen=True, kw_only=True):
     run: TaskRun
     task: RunnableTask
     facts: Facts
-    functions: Callable[[str, Callable[[str], None]], Functions]  #: (seed, mask) -> what expressions may call
+    functions: Callable[[Asker], Functions]  #: what expressions may call
     clock: Clock
 
 
@@ -106,8 +107,15 @@ class AttemptContext:
     def functions(self) -> Functions:
         """What expressions may call out to; made when the first expression needs it."""
         if self._functions is None:
-            run = self.assignment.run
-            self._functions = self.assignment.functions(f"{run.id}/{run.epoch}", self.masker.add)
+            run, flow = self.assignment.run, self.assignment.flow
+            asker = Asker(
+                seed=f"{run.id}/{run.epoch}",
+                namespace=flow.namespace,
+                flow_id=flow.id,
+                execution_id=run.execution_id,
+                mask=self.masker.add,
+            )
+            self._functions = self.assignment.functions(asker)
         return self._functions
 
     # -- what it tells

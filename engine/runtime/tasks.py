@@ -17,6 +17,7 @@ from engine.runtime.attempt import run_attempt, run_evaluation, set_deadline
 from engine.runtime.batch import Active
 from engine.runtime.context import Assignment, AttemptContext
 from engine.runtime.messages import Happened, Message, Told, Wake
+from engine.runtime.outside import Asker
 from engine.runtime.workers import Job, Workers
 from engine.runtime.world import World
 
@@ -108,7 +109,9 @@ class Tasks:
         key = (f"{subject}/{command.name}", EVALUATION)
         control = _Evaluation()
         context = Context(active.flow, execution, run, self._world.facts)
-        functions = self._world.functions(key[0], lambda secret: None)
+        flow = active.flow
+        asker = Asker(seed=key[0], namespace=flow.namespace, flow_id=flow.id, execution_id=execution.id)
+        functions = self._world.functions(asker)
 
         def work() -> None:
             event = run_evaluation(command.name, template, command.task_run_id, context, functions, self._world.clock)

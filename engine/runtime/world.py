@@ -10,6 +10,7 @@ from msgspec import Struct
 from engine.core import Facts
 from engine.expressions import Functions
 from engine.ports import Clock, Store
+from engine.runtime.outside import Asker
 from engine.sdk import Effect, Task
 
 
@@ -26,5 +27,5 @@ class World(Struct, frozen=True, kw_only=True):
     types: TaskTypes
     clock: Clock
     facts: Facts
-    #: What expressions may call out to, for a seed; it masks the secrets that it hands out.
-    functions: Callable[[str, Callable[[str], None]], Functions]
+    #: What the expressions of an asker may call out to.
+    functions: Callable[[Asker], Functions]

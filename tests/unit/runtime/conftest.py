@@ -18,6 +18,7 @@ from engine.model.state import State
 from engine.runtime.clock import SystemClock
 from engine.runtime.ids import new_id
 from engine.runtime.loop import Loop
+from engine.runtime.outside import Asker
 from engine.runtime.world import World
 from engine.sdk import Output, RetryLater, RunContext, Secret, Task, TaskFailed
 from engine.store import MemoryStore
@@ -76,14 +77,14 @@ class Bench:
         self.secrets = {"KEY": "s3cr3t-value"}
         self.loop = self.new_loop()
 
-    def functions(self, seed: str, mask: Callable[[str], None]) -> Functions:
+    def functions(self, asker: Asker) -> Functions:
         def secret(key: str, **_: object) -> str:
             if key not in self.secrets:
                 raise ExpressionError(f"there is no secret `{key}`")
-            mask(self.secrets[key])
+            asker.mask(self.secrets[key])
             return self.secrets[key]
 
-        return Functions(now=SystemClock().now, seed=seed, secret=secret)
+        return Functions(now=SystemClock().now, seed=asker.seed, secret=secret)
 
     def new_loop(self, workers: int = 4) -> Loop:
         world = World(store=self.store, types=self.types, clock=SystemClock(), facts=Facts(), functions=self.functions)  # type: ignore[arg-type]
