@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from msgspec import Struct, field
 
 from engine.model.execution import Execution, TaskRun
+from engine.model.keyvalue import KeyValue
 from engine.model.state import State
 
 
@@ -94,6 +95,13 @@ class ExecutionSummary(Struct, frozen=True, kw_only=True):
     error: str | None
 
 
+class SecretRecord(Struct, frozen=True, kw_only=True):
+    """What may be told of a stored secret."""
+
+    key: str
+    updated_at: datetime
+
+
 class Store(Protocol):
     """Where state lives. Every write verb is one transaction; an exception means that nothing was written."""
 
@@ -142,6 +150,36 @@ class Store(Protocol):
     def set_meta(self, key: str, value: Any) -> None:
         """Keep a JSON-able value; None removes it."""
 
+    def kv_get(self, namespace: str, key: str) -> KeyValue | None:
+        """The pair in exactly this namespace, though it may have expired."""
+
+    def kv_set(self, pair: KeyValue, *, overwrite: bool = True) -> bool:
+        """Keep the pair; one that it replaces gives it its `created_at`.
+
+        Without `overwrite`, one that is there and has not expired by `pair.updated_at` stays, and the answer is False.
+        """
+
+    def kv_delete(self, namespace: str, key: str) -> bool:
+        """Remove the pair; False when there was none."""
+
+    def kv_list(self, namespace: str | None = None, prefix: str = "") -> list[KeyValue]:
+        """The pairs of a namespace, or of all, whose keys begin so, by namespace and key; expired ones too."""
+
+    def kv_purge(self, pairs: Sequence[KeyValue]) -> int:
+        """Remove these pairs, but for those that were set anew since they were read. How many are gone."""
+
+    def secret_get(self, key: str) -> str | None:
+        """The secret's value, sealed as it was given."""
+
+    def secret_set(self, key: str, sealed: str, *, at: datetime) -> None:
+        """Keep a value that is sealed already: the store never sees a secret."""
+
+    def secret_delete(self, key: str) -> bool:
+        """Remove the secret; False when there was none."""
+
+    def secret_list(self) -> list[SecretRecord]:
+        """Which secrets there are, by key."""
+
     def own(self, *, socket: str | None = None) -> None:
         """Take the right to write now, rather than at the first write, until `close`; free to do again.
 
@@ -159,3 +197,13 @@ class Clock(Protocol):
     def now(self) -> datetime: ...
 
     def monotonic(self) -> float: ...
+
+
+class Cipher(Protocol):
+    """Seals texts with the key of this instance."""
+
+    def encrypt(self, text: str) -> str:
+        """The text, sealed. Twice the same text gives two different answers."""
+
+    def decrypt(self, sealed: str) -> str:
+        """The text behind what `encrypt` gave. Raises UsageError when another key sealed it, or it was changed."""

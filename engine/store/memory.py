@@ -13,8 +13,9 @@ from typing import Any
 
 from engine.errors import Fenced
 from engine.model.execution import Execution, TaskRun
+from engine.model.keyvalue import KeyValue
 from engine.model.state import TERMINAL
-from engine.ports import ExecutionChange, ExecutionFilter, ExecutionSummary, FlowRecord, LogLine, Metric
+from engine.ports import ExecutionChange, ExecutionFilter, ExecutionSummary, FlowRecord, LogLine, Metric, SecretRecord
 from engine.store import codec, rows
 from engine.store.rows import Row
 
@@ -35,6 +36,8 @@ class MemoryStore:
         self._logs: dict[str, list[Row]] = {}
         self._metrics: dict[str, list[Row]] = {}
         self._meta: dict[str, str] = {}
+        self._kv: dict[tuple[str, str], Row] = {}  # namespace and key -> row
+        self._secrets: dict[str, tuple[str, datetime]] = {}
         self._last_log = 0
 
     def save_flow(self, namespace: str, flow_id: str, source: str, *, at: datetime, disabled: bool) -> FlowRecord:
@@ -148,6 +151,56 @@ class MemoryStore:
                 self._meta.pop(key, None)
             else:
                 self._meta[key] = text
+
+    def kv_get(self, namespace: str, key: str) -> KeyValue | None:
+        with self._lock:
+            row = self._kv.get((namespace, key))
+        return None if row is None else rows.read_keyvalue(row)
+
+    def kv_set(self, pair: KeyValue, *, overwrite: bool = True) -> bool:
+        with self._lock:
+            merged = rows.merged(self.kv_get(pair.namespace, pair.key), pair, overwrite=overwrite)
+            if merged is not None:
+                self._kv[pair.namespace, pair.key] = rows.keyvalue_row(merged)
+        return merged is not None
+
+    def kv_delete(self, namespace: str, key: str) -> bool:
+        with self._lock:
+            return self._kv.pop((namespace, key), None) is not None
+
+    def kv_list(self, namespace: str | None = None, prefix: str = "") -> list[KeyValue]:
+        with self._lock:
+            stored = sorted(self._kv.items())
+        return [
+            rows.read_keyvalue(row)
+            for (space, key), row in stored
+            if namespace in (None, space) and key.startswith(prefix)
+        ]
+
+    def kv_purge(self, pairs: Sequence[KeyValue]) -> int:
+        with self._lock:
+            stale = [pair for pair in pairs if self._last_set(pair) == pair.updated_at]
+            return sum(self.kv_delete(pair.namespace, pair.key) for pair in stale)
+
+    def _last_set(self, pair: KeyValue) -> datetime | None:
+        stored = self.kv_get(pair.namespace, pair.key)
+        return None if stored is None else stored.updated_at
+
+    def secret_get(self, key: str) -> str | None:
+        with self._lock:
+            return self._secrets[key][0] if key in self._secrets else None
+
+    def secret_set(self, key: str, sealed: str, *, at: datetime) -> None:
+        with self._lock:
+            self._secrets[key] = (sealed, at)
+
+    def secret_delete(self, key: str) -> bool:
+        with self._lock:
+            return self._secrets.pop(key, None) is not None
+
+    def secret_list(self) -> list[SecretRecord]:
+        with self._lock:
+            return [SecretRecord(key=key, updated_at=at) for key, (_, at) in sorted(self._secrets.items())]
 
     def own(self, *, socket: str | None = None) -> None:
         """Nobody else can reach it."""

@@ -11,12 +11,14 @@ from math import isfinite
 from operator import attrgetter
 from typing import Any
 
+from msgspec.structs import replace
 from rpds import HashTrieMap
 
 from engine.errors import UsageError
 from engine.model.execution import Attempt, Execution, History, StateChange, TaskRun
+from engine.model.keyvalue import KeyValue, ValueType
 from engine.model.state import AttemptState, State
-from engine.ports import ExecutionSummary, FlowRecord, LogLine, Metric
+from engine.ports import ExecutionSummary, FlowRecord, LogLine, Metric, SecretRecord
 from engine.store.codec import (
     DAMAGED,
     UNSTORABLE,
@@ -297,6 +299,51 @@ def meta_row(key: str, value: Any) -> tuple[str, str]:
         return to_text(key), to_json(value)
     except UNSTORABLE as error:
         raise refusal(f"the value for {key!r}", error, {"value": value}) from error
+
+
+def keyvalue_row(pair: KeyValue) -> tuple[Any, ...]:
+    try:
+        return (
+            to_text(pair.namespace),
+            to_text(pair.key),
+            pair.type.value,
+            to_json(pair.value),
+            maybe_text(pair.description),
+            to_micros(pair.created_at),
+            to_micros(pair.updated_at),
+            maybe_micros(pair.expires_at),
+        )
+    except UNSTORABLE as error:
+        raise refusal(f"the key {pair.key!r} of {pair.namespace}", error, {"value": pair.value}) from error
+
+
+def read_keyvalue(row: Row) -> KeyValue:
+    namespace, key, type_, value, description, created_at, updated_at, expires_at = row
+    try:
+        return KeyValue(
+            namespace=from_text(namespace),
+            key=from_text(key),
+            type=ValueType(type_),
+            value=from_json(value),
+            description=maybe_from_text(description),
+            created_at=from_micros(created_at),
+            updated_at=from_micros(updated_at),
+            expires_at=maybe_from_micros(expires_at),
+        )
+    except DAMAGED as fault:
+        raise damage(f"key {key} of {namespace}", fault) from fault
+
+
+def merged(stored: KeyValue | None, pair: KeyValue, *, overwrite: bool) -> KeyValue | None:
+    """The pair to keep where `stored` is; None when that one stays."""
+    if stored is None or stored.is_expired(pair.updated_at):
+        return pair
+    return replace(pair, created_at=stored.created_at) if overwrite else None
+
+
+def read_secret(row: Row) -> SecretRecord:
+    key, updated_at = row
+    return SecretRecord(key=from_text(key), updated_at=from_micros(updated_at))
 
 
 def levels_from(min_level: str) -> tuple[str, ...]:

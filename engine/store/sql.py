@@ -13,8 +13,9 @@ from typing import Any
 from sqlalchemy import delete, insert, select
 
 from engine.model.execution import Execution
-from engine.ports import ExecutionChange, ExecutionFilter, ExecutionSummary, FlowRecord, LogLine, Metric
-from engine.store import codec, flows, reading, rows, tables, writing
+from engine.model.keyvalue import KeyValue
+from engine.ports import ExecutionChange, ExecutionFilter, ExecutionSummary, FlowRecord, LogLine, Metric, SecretRecord
+from engine.store import codec, flows, keyvalues, reading, rows, tables, writing
 from engine.store.database import Database
 
 
@@ -87,6 +88,42 @@ class SqlStore:
             connection.execute(delete(tables.meta).where(tables.meta.c.key == name))
             if value is not None:
                 connection.execute(insert(tables.meta).values(key=name, value=text))
+
+    def kv_get(self, namespace: str, key: str) -> KeyValue | None:
+        with self.database.reading() as connection:
+            return keyvalues.one(connection, namespace, key)
+
+    def kv_set(self, pair: KeyValue, *, overwrite: bool = True) -> bool:
+        with self.database.writing() as connection:
+            return keyvalues.put(connection, pair, overwrite=overwrite)
+
+    def kv_delete(self, namespace: str, key: str) -> bool:
+        with self.database.writing() as connection:
+            return keyvalues.remove(connection, namespace, key)
+
+    def kv_list(self, namespace: str | None = None, prefix: str = "") -> list[KeyValue]:
+        with self.database.reading() as connection:
+            return keyvalues.matching(connection, namespace, prefix)
+
+    def kv_purge(self, pairs: Sequence[KeyValue]) -> int:
+        with self.database.writing() as connection:
+            return keyvalues.remove_unchanged(connection, pairs)
+
+    def secret_get(self, key: str) -> str | None:
+        with self.database.reading() as connection:
+            return keyvalues.sealed(connection, key)
+
+    def secret_set(self, key: str, sealed: str, *, at: datetime) -> None:
+        with self.database.writing() as connection:
+            keyvalues.seal(connection, SecretRecord(key=key, updated_at=at), sealed)
+
+    def secret_delete(self, key: str) -> bool:
+        with self.database.writing() as connection:
+            return keyvalues.unseal(connection, key)
+
+    def secret_list(self) -> list[SecretRecord]:
+        with self.database.reading() as connection:
+            return keyvalues.sealed_keys(connection)
 
     def own(self, *, socket: str | None = None) -> None:
         self.database.own(socket)

@@ -138,6 +138,28 @@ meta = Table(
     Column("value", Text, nullable=False),
 )
 
+kv = Table(
+    "kv",
+    metadata,
+    Column("namespace", _KEY, primary_key=True),
+    Column("key", _KEY, primary_key=True),
+    Column("type", _KEY, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("description", Text),
+    Column("created_at", _INSTANT, nullable=False),
+    Column("updated_at", _INSTANT, nullable=False),
+    Column("expires_at", _INSTANT),
+)
+
+#: The values are sealed before they come here.
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("key", _KEY, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("updated_at", _INSTANT, nullable=False),
+)
+
 #: Alembic's own table under a plain name; one row, the revision that this database is at.
 schema_version = Table(
     "schema_version",

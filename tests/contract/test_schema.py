@@ -23,18 +23,21 @@ from engine.store.opening import open_database
 from engine.store.tables import metadata
 from tests.contract.builders import an_execution, created
 
-BROKEN = """
+#: Our version, and two that may come after it.
+OURS = schema.VERSION
+NEXT, LAST = (f"{int(OURS) + steps:04}" for steps in (1, 2))
+BROKEN = f"""
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision = "0003", "0002"
+revision, down_revision = "{LAST}", "{NEXT}"
 def upgrade():
     op.create_table("half", sa.Column("id", sa.Integer, primary_key=True))
     op.execute("INSERT INTO no_such_table VALUES (1)")
 """
-FINE = """
+FINE = f"""
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision = "0002", "0001"
+revision, down_revision = "{NEXT}", "{OURS}"
 def upgrade():
     with op.batch_alter_table("meta") as meta:
         meta.add_column(sa.Column("note", sa.Text))
@@ -141,20 +144,20 @@ def test_an_older_database_is_copied_then_migrated(
     store = open_store(sqlite_url)
     store.commit([created(an_execution())])
     store.close()
-    (later / "versions" / "0002_note.py").write_text(FINE)
-    monkeypatch.setattr(schema, "VERSION", "0002")
+    (later / "versions" / f"{NEXT}_note.py").write_text(FINE)
+    monkeypatch.setattr(schema, "VERSION", NEXT)
     database = open_database(sqlite_url, owner=True)
     schema.ensure_schema(database, later)
     schema.ensure_schema(database, later)
     database.close()
 
     with closing(sqlite3.connect(path_of(sqlite_url))) as bare:
-        assert bare.execute("SELECT version_num FROM schema_version").fetchall() == [("0002",)]
+        assert bare.execute("SELECT version_num FROM schema_version").fetchall() == [(NEXT,)]
         assert "note" in [row[1] for row in bare.execute("PRAGMA table_info(meta)")]
     (copy,) = path_of(sqlite_url).parent.glob("*.backup*")
     assert copy.stat().st_mode & 0o777 == 0o600
     with closing(sqlite3.connect(copy)) as bare:
-        assert bare.execute("SELECT version_num FROM schema_version").fetchall() == [("0001",)]
+        assert bare.execute("SELECT version_num FROM schema_version").fetchall() == [(OURS,)]
         assert bare.execute("SELECT id FROM executions").fetchall() == [("e1",)]
 
 
@@ -164,17 +167,17 @@ def test_a_failing_migration_is_undone_and_can_be_run_again(
     store = open_store(url)
     store.commit([created(an_execution())])
     store.close()
-    (later / "versions" / "0002_note.py").write_text(FINE)
-    (later / "versions" / "0003_broken.py").write_text(BROKEN)
-    monkeypatch.setattr(schema, "VERSION", "0003")
+    (later / "versions" / f"{NEXT}_note.py").write_text(FINE)
+    (later / "versions" / f"{LAST}_broken.py").write_text(BROKEN)
+    monkeypatch.setattr(schema, "VERSION", LAST)
     database = open_database(url, owner=True)
     for _ in range(2):
         with pytest.raises(StoreError, match="no_such_table"):
             schema.ensure_schema(database, later)
         with database.reading() as connection:
-            assert schema.version_of(connection, database) == "0002"
+            assert schema.version_of(connection, database) == NEXT
             assert "half" not in connection.exec_driver_sql(database.TABLE_NAMES).scalars().all()
-    (later / "versions" / "0003_broken.py").write_text(BROKEN.replace("no_such_table VALUES (1)", "half VALUES (1)"))
+    (later / "versions" / f"{LAST}_broken.py").write_text(BROKEN.replace("no_such_table VALUES (1)", "half VALUES (1)"))
     schema.ensure_schema(database, later)
     database.close()
     store = open_store(url)
