@@ -49,8 +49,22 @@ HEAVY = {
     "cryptography",
     "jq",
     "psycopg",
+    "amazon",
+    "holidays",
+    "httpx2",
 }
-LAZY_ONLY = {"networkx", "openai", "alembic", "fastapi", "rich", "cryptography", "jq", "psycopg"}
+LAZY_ONLY = {
+    "networkx",
+    "openai",
+    "alembic",
+    "fastapi",
+    "rich",
+    "cryptography",
+    "jq",
+    "psycopg",
+    "amazon",
+    "holidays",
+}
 
 #: The core and the nouns decide; they never look at the world.
 PURE_UNITS = {"core", "model", "errors"}

@@ -2,6 +2,7 @@
 
 from engine.errors import RetryLater, TaskCancelled, TaskFailed
 from engine.sdk.context import LOG_LEVELS, LogLevel, RunContext, truthy
+from engine.sdk.ion import read_rows, write_rows
 from engine.sdk.task import Definition, Effect, Example, Output, Secret, Static, Task
 
 __all__ = [
@@ -18,5 +19,7 @@ __all__ = [
     "Task",
     "TaskCancelled",
     "TaskFailed",
+    "read_rows",
     "truthy",
+    "write_rows",
 ]
