@@ -213,6 +213,16 @@ def test_no_import_cycle_between_modules() -> None:
     report([" <-> ".join(sorted(ring)) for ring in nx.strongly_connected_components(graph) if len(ring) > 1])
 
 
+def test_the_expression_language_has_no_cycle_through_functions_either() -> None:
+    known = {module.name for module in modules("engine")}
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    for module in modules("engine"):
+        if module.name.startswith("engine.expressions."):
+            targets = {resolve(item.target, known) for item in imports(module)}
+            graph.add_edges_from((module.name, target) for target in targets if target and target != module.name)
+    report([" <-> ".join(sorted(ring)) for ring in nx.strongly_connected_components(graph) if len(ring) > 1])
+
+
 def test_the_engine_never_imports_plugins_and_a_plugin_only_the_sdk() -> None:
     findings = []
     for module in modules("engine"):

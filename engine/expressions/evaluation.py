@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from engine.errors import ExpressionError, IllegalState, InputsInvalid, NotFound, UsageError
+from engine.errors import ExpressionError, FileRefused, IllegalState, InputsInvalid, NotFound, UsageError
 from engine.expressions import resolve
 from engine.expressions.faults import Undefined, did_you_mean, limit, locate
 from engine.expressions.functions import Functions
@@ -18,8 +18,10 @@ from engine.expressions.values import MapEntry, kind, printed
 
 _LARGE = 4096
 _DATA_ERRORS = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
-_REFUSALS = (NotFound, IllegalState, InputsInvalid, UsageError)
+_REFUSALS = (NotFound, IllegalState, InputsInvalid, UsageError, FileRefused)
 
+#: The text of a template that an expression made, on the budget of that expression.
+Renderer = Callable[["Evaluation", str], str]
 Macro = tuple[Callable[[], str], dict[str, Callable[[], Any]]]
 
 
@@ -34,6 +36,7 @@ class Evaluation:
         "drawn",
         "functions",
         "macros",
+        "render",
         "resolve_or_missing",
         "scopes",
         "template",
@@ -41,11 +44,17 @@ class Evaluation:
     )
 
     def __init__(
-        self, template: str, variables: Mapping[str, Any], functions: Functions, parent: Evaluation | None = None
+        self,
+        template: str,
+        variables: Mapping[str, Any],
+        functions: Functions,
+        render: Renderer,
+        parent: Evaluation | None = None,
     ) -> None:
         self.template = template
         self.variables = variables
         self.functions = functions
+        self.render = render  #: renders what an expression made, in the language of this template
         self.scopes: list[dict[str, Any]] = [{}]
         self.macros: dict[str, Macro] = {}
         self.calls = 0

@@ -30,13 +30,6 @@ def appended(left: Iterable[Any], right: Iterable[Any]) -> list[Any]:
     return items
 
 
-def replaced(text: str, old: str, new: str) -> str:
-    """`text.replace`, if the result is not too long."""
-    if len(new) > len(old) and len(text) + text.count(old) * (len(new) - len(old)) > MAX_TEXT:
-        raise limit(f"Text longer than {MAX_TEXT} characters")
-    return text.replace(old, new)
-
-
 def wrapped(number: int) -> int:
     """An integer as 64 bits hold it."""
     return ((number + (1 << 63)) & ((1 << 64) - 1)) - (1 << 63)

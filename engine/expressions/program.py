@@ -124,7 +124,7 @@ class Compiled:
         self.single = single
 
     def text(self, context: Mapping[str, Any], functions: Functions) -> str:
-        return self.text_in(Evaluation(self.template, context, functions))
+        return self.text_in(Evaluation(self.template, context, functions, render_within))
 
     def text_in(self, evaluation: Evaluation) -> str:
         return self.run(evaluation, print_chunks)
@@ -132,7 +132,7 @@ class Compiled:
     def value(self, context: Mapping[str, Any], functions: Functions) -> Any:
         if self.single is None:
             return self.text(context, functions)
-        return self.run(Evaluation(self.template, context, functions), list)[self.single]
+        return self.run(Evaluation(self.template, context, functions, render_within), list)[self.single]
 
     def run(self, evaluation: Evaluation, collect: Callable[[Iterator[Any]], Collected]) -> Collected:
         try:
@@ -177,14 +177,12 @@ def _parts(template: str) -> list[str | Path]:
     return parts
 
 
-def render_within(evaluation: Evaluation, template: Any) -> Any:
+def render_within(evaluation: Evaluation, template: str) -> str:
     """Render a template that an expression made, on the budget of that expression."""
-    if not isinstance(template, str) or "{" not in template:
-        return template
     found = program(template)
     if not isinstance(found, Compiled):
         return found.text(evaluation.variables, evaluation.functions)
-    inner = Evaluation(template, evaluation.variables, evaluation.functions, evaluation)
+    inner = Evaluation(template, evaluation.variables, evaluation.functions, render_within, evaluation)
     try:
         return found.text_in(inner)
     finally:

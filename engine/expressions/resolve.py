@@ -12,7 +12,7 @@ from typing import Any
 
 from engine.errors import ExpressionError
 from engine.expressions.faults import Undefined, did_you_mean
-from engine.expressions.values import MapEntry, java_text, kind
+from engine.expressions.values import MapEntry, java_text, kind, replaced
 
 
 def attribute(value: Any, name: str, path: str) -> Any:
@@ -124,8 +124,6 @@ def _matches(text: str, pattern: Any) -> bool:
 
 
 def _replace(text: str, old: Any, new: Any) -> str:
-    from engine.expressions.operators import replaced
-
     return replaced(text, java_text(old), java_text(new))
 
 

@@ -248,6 +248,13 @@ def bounded_join(separator: str, texts: Iterable[str]) -> str:
     return separator.join(parts)
 
 
+def replaced(text: str, old: str, new: str) -> str:
+    """`text.replace`, if the result is not too long."""
+    if len(new) > len(old) and len(text) + text.count(old) * (len(new) - len(old)) > MAX_TEXT:
+        raise limit(f"Text longer than {MAX_TEXT} characters")
+    return text.replace(old, new)
+
+
 def is_number(value: Any) -> bool:
     """An int, float or Decimal; a boolean is no number here."""
     return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)

@@ -58,12 +58,12 @@ def block(evaluation: Evaluation, name: Any) -> str:
     evaluation=True,
 )
 def render(evaluation: Evaluation, to_render: Any, recursive: Any = True) -> Any:
-    from engine.expressions.program import render_within
-
     text = to_render
     for _ in range(MAX_DEPTH):
-        before, text = text, render_within(evaluation, text)
-        if recursive is not True or text == before or not isinstance(text, str):
+        if not isinstance(text, str) or "{" not in text:
+            return text
+        before, text = text, evaluation.render(evaluation, text)
+        if recursive is not True or text == before:
             return text
     raise limit(f"More than {MAX_DEPTH} rounds of rendering")
 

@@ -11,10 +11,9 @@ from engine.errors import ExpressionError
 from engine.expressions.entry import declare
 from engine.expressions.faults import limit
 from engine.expressions.limits import MAX_TEXT
-from engine.expressions.operators import replaced
 from engine.expressions.regex import compiled, substitute
 from engine.expressions.regex import split as split_text
-from engine.expressions.values import bounded_join, java_text, kind
+from engine.expressions.values import bounded_join, java_text, kind, replaced
 
 
 def as_text(value: Any) -> str | None:
