@@ -15,22 +15,13 @@ from msgspec import Struct, field
 
 from engine.model.duration import format_duration
 from engine.model.execution import Attempt, Execution, History, StateChange, TaskRun
-from engine.model.state import TERMINAL, AttemptState, State
+from engine.model.state import SHOWN_AS, TERMINAL, State
 from engine.ports import ExecutionSummary, FlowRecord, LogLine
 
 Json = dict[str, Any]
 
 #: States in which nothing happens that a reader would want to see before all others.
 _CALM = (TERMINAL | {State.CREATED, State.QUEUED}) - {State.FAILED, State.KILLED, State.WARNING}
-
-#: An attempt is a try, not a thing with a life of its own: Kestra knows it by the states of a task run.
-_ATTEMPT_STATES = {
-    AttemptState.STARTED: State.RUNNING,
-    AttemptState.SUCCEEDED: State.SUCCESS,
-    AttemptState.FAILED: State.FAILED,
-    AttemptState.KILLED: State.KILLED,
-    AttemptState.LOST: State.FAILED,
-}
 
 
 def iso_time(at: datetime) -> str:
@@ -150,7 +141,7 @@ def _state_json(history: History) -> Json:
 def _attempt_json(attempt: Attempt) -> Json:
     history = [StateChange(State.RUNNING, attempt.started_at)]
     if attempt.ended_at is not None:
-        history.append(StateChange(_ATTEMPT_STATES[attempt.state], attempt.ended_at))
+        history.append(StateChange(SHOWN_AS[attempt.state], attempt.ended_at))
     return _present(state=_state_json(tuple(history)), error=attempt.error)
 
 

@@ -38,6 +38,15 @@ class AttemptState(StrEnum):
     LOST = "LOST"  # its engine died; what it did outside is unknown
 
 
+#: An attempt is a try, not a thing with a life of its own: Kestra knows it by the states of a task run.
+SHOWN_AS: dict[AttemptState, State] = {
+    AttemptState.STARTED: State.RUNNING,
+    AttemptState.SUCCEEDED: State.SUCCESS,
+    AttemptState.FAILED: State.FAILED,
+    AttemptState.KILLED: State.KILLED,
+    AttemptState.LOST: State.FAILED,
+}
+
 _S = State
 TERMINAL: frozenset[State] = frozenset(
     {_S.SUCCESS, _S.WARNING, _S.FAILED, _S.KILLED, _S.CANCELLED, _S.RETRIED, _S.SKIPPED}
