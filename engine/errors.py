@@ -7,6 +7,7 @@
     |-- ExpressionError        the flow's author: an expression that fails            a failed task, never a crash
     |-- NotFound               no such flow, execution, type, ...                     exit 2, HTTP 404
     |-- IllegalState           the thing is there, but not in a state that allows it  exit 2, HTTP 409
+    |-- FileRefused            a URI that names no file, or one that is not theirs    exit 2, HTTP 403
     |-- TaskFailed             a task says that its work failed                       the task run is FAILED
     |   `-- RetryLater         ... and when it is worth trying again                  the task run is RETRYING
     |-- TaskCancelled          the work was told to stop, and did                     the task run is KILLED
@@ -47,13 +48,17 @@ class FlowInvalid(PenstockError):
 
 
 class InputsInvalid(PenstockError):
-    """Inputs that the flow refuses; `problems` has one line for each, all at once."""
+    """Inputs that the flow refuses; `problems` has one line for each, all at once.
+
+    `missing` are the ids of those that are required and were not given.
+    """
 
     exit_code = 2
 
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("\n".join(problems))
+    def __init__(self, problems: Sequence[str], *, missing: Sequence[str] = (), hint: str | None = None) -> None:
+        super().__init__("\n".join(problems), hint=hint)
         self.problems = tuple(problems)
+        self.missing = tuple(missing)
 
 
 class UsageError(PenstockError):
@@ -70,6 +75,12 @@ class NotFound(PenstockError):
 
 class IllegalState(PenstockError):
     """The thing exists, but its state does not allow what was asked."""
+
+    exit_code = 2
+
+
+class FileRefused(PenstockError):
+    """What cannot be the name of a file, or names one that whoever asks has no right to."""
 
     exit_code = 2
 
