@@ -29,6 +29,7 @@ from engine.model.flow import Flow
 from engine.model.state import TERMINAL, State
 from engine.ports import ExecutionFilter, ExecutionSummary, FlowRecord, Store
 from engine.runtime import environment
+from engine.runtime.cipher import KEY_FILE, InstanceCipher
 from engine.runtime.clock import SystemClock
 from engine.runtime.followers import OnChange, until_it_ends
 from engine.runtime.guest import Guest, patiently
@@ -95,6 +96,11 @@ class Engine:
     def facts(self) -> Facts:
         """What flows can see of this installation."""
         return Facts(envs=environment.visible(os.environ), globals=self.settings.variables.globals)
+
+    @cached_property
+    def cipher(self) -> InstanceCipher:
+        """Seals what must not be stored in clear."""
+        return InstanceCipher(self.settings.encryption.secret_key, self.home / KEY_FILE)
 
     @cached_property
     def outside(self) -> Outside:

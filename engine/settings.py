@@ -79,6 +79,12 @@ class Secrets(Definition):
     env_file: str = ".env"
 
 
+class Encryption(Definition):
+    """How values are sealed that must not be stored in clear."""
+
+    secret_key: str | None = None  #: base64; None: a key of its own in the state folder
+
+
 class Server(Definition):
     """Where `penstock server` listens."""
 
@@ -115,6 +121,7 @@ class Settings(Definition):
     plugin_defaults: tuple[PluginDefault, ...] = ()
     variables: Variables = Field(default_factory=Variables.model_construct)
     secrets: Secrets = Field(default_factory=Secrets.model_construct)
+    encryption: Encryption = Field(default_factory=Encryption.model_construct)
     server: Server = Field(default_factory=Server.model_construct)
     retention: Retention = Field(default_factory=Retention.model_construct)
     executor: Executor = Field(default_factory=Executor.model_construct)
