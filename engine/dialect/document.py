@@ -84,21 +84,22 @@ class Document:
 
     def is_written(self, path: Path) -> bool:
         """Whether the value at `path` stands in the file."""
-        return self._node_at(path) is not None
+        return self.node(path) is not None
 
     def respell(self, path: Path, written: str, meant: str) -> None:
         """Let a property be found under another name too: `when` is an older `runIf`."""
-        node = self._node_at(path)
+        node = self.node(path)
         if node is not None and isinstance(node.children, dict) and written in node.children:
             node.children.setdefault(meant, node.children[written])
             node.keys.setdefault(meant, node.keys[written])
 
     def data_at(self, path: Path) -> Any:
         """The data at `path`; None when there is none."""
-        node = self._node_at(path)
+        node = self.node(path)
         return node.data if node else None
 
-    def _node_at(self, path: Path) -> Node | None:
+    def node(self, path: Path) -> Node | None:
+        """The piece of the document at `path`; None when there is none."""
         node = self.root
         for step in path:
             node = node.child(step) if node else None

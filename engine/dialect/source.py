@@ -17,7 +17,7 @@ from engine.model.diagnostic import Diagnostic, Edit, Severity
 
 MAX_BYTES = 1024 * 1024
 
-_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]|\ufeff")
 _OTHER_ENCODINGS = (
     (codecs.BOM_UTF32_LE, "UTF-32"),
@@ -44,7 +44,7 @@ class Source:
 
     @cached_property
     def lines(self) -> list[str]:
-        return _LINE_BREAK.split(self.text)
+        return LINE_BREAK.split(self.text)
 
     def line(self, number: int) -> str:
         """The line with this number, counted from 1; empty when there is none."""
@@ -120,6 +120,6 @@ def _from_bytes(content: bytes, file: str) -> str:
 def place_of(text: str, offset: int) -> Span:
     """Where the character with this offset stands."""
     line, start = 1, 0
-    for match in _LINE_BREAK.finditer(text, 0, offset):
+    for match in LINE_BREAK.finditer(text, 0, offset):
         line, start = line + 1, match.end()
     return Span(line, offset - start + 1)
