@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from msgspec import Struct, field
 
@@ -189,6 +189,35 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Finish and release everything. Safe to call twice."""
+
+
+class Files(Protocol):
+    """Internal storage: what is under the URIs of `engine.model.file_uri`. Good for many threads at once.
+
+    Contents are streams and may be larger than the memory. Every verb raises FileRefused for a URI that cannot name a
+    file, and StoreError when the storage fails.
+    """
+
+    def put(self, uri: str, content: BinaryIO) -> None:
+        """Store all that can be read from `content`, in place of what is there; all of it or nothing. It lasts."""
+
+    def open(self, uri: str) -> BinaryIO:
+        """The content, to be read and closed. Raises NotFound."""
+
+    def size(self, uri: str) -> int:
+        """In bytes. Raises NotFound."""
+
+    def exists(self, uri: str) -> bool:
+        """Whether there is such a file; a folder is none."""
+
+    def delete(self, uri: str) -> bool:
+        """Remove a file. Returns whether it was there."""
+
+    def delete_tree(self, folder: str) -> list[str]:
+        """Remove a folder with all that is below it. Returns the URIs of the files that were there."""
+
+    def list(self, folder: str) -> list[str]:
+        """The URIs of all files below a folder, sorted; none when there is no such folder."""
 
 
 class Clock(Protocol):
