@@ -1,7 +1,8 @@
 """A submitted value -> the value that an input of its type has.
 
 Text is accepted wherever it can be read as the type, because a command line knows nothing else. Every function
-raises ValueError with the reason, worded to follow "Invalid input for `x`, ". Results are plain JSON values.
+raises ValueError with the reason, worded to follow "Invalid input for `x`, ". Results are plain JSON values; a secret
+is still open here, and a file is the URI of one that is stored.
 """
 
 from __future__ import annotations
@@ -19,15 +20,21 @@ from engine.model.duration import format_duration, parse_duration
 from engine.model.inputs import (
     ArrayInput,
     DurationInput,
+    FileInput,
     FloatInput,
     Input,
     IntInput,
+    JsonInput,
     MomentInput,
     MultiselectInput,
+    SecretInput,
     SelectInput,
     StringInput,
 )
+from engine.model.sealed import ciphertext_of
 
+#: Where a file may be that needs no upload.
+FILE_SCHEMES = ("kestra", "nsfile", "file")
 _INT64 = 2**63
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s]+")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
@@ -44,15 +51,19 @@ def coerce(declared: Input, value: Any, choices: Sequence[str] | None = None) ->
 
 
 def coerce_to(type_: str, value: Any) -> Any:
-    """A value as one of the plain types. Other types (FILE, ARRAY, ...) leave it as it is."""
-    return _COERCIONS[type_](value) if type_ in _COERCIONS else value
+    """A value as a type alone says, without the options of an input."""
+    return _COERCIONS[type_](value)
 
 
 def _check_options(declared: Input, value: Any, choices: Sequence[str] | None) -> None:
     match declared:
-        case StringInput(validator=str(pattern)):
-            if not matches(pattern, value):
+        case StringInput(validator=str(pattern)) | SecretInput(validator=str(pattern)):
+            if ciphertext_of(value) is None and not matches(pattern, value):
                 raise ValueError(f"it must match the pattern `{pattern}`")
+        case FileInput():
+            check_file_name(declared, value)
+        case JsonInput() if declared.json_schema is not None:
+            _check_schema(declared.json_schema, value)
         case IntInput() | FloatInput():
             _check_bounds(value, declared.min, declared.max)
         case DurationInput():
@@ -61,9 +72,34 @@ def _check_options(declared: Input, value: Any, choices: Sequence[str] | None) -
         case MomentInput():
             _check_moment(declared, value)
         case SelectInput() | MultiselectInput() if choices is not None and not declared.allow_custom_value:
-            given = [str(item) for item in value] if isinstance(value, list) else [value]
-            if declared.required and not set(given) <= set(choices):
-                raise ValueError(f"it must be one of {', '.join(choices)}")
+            if declared.required:
+                _check_choice(declared, value, choices)
+
+
+def _check_choice(declared: SelectInput | MultiselectInput, value: Any, choices: Sequence[str]) -> None:
+    if isinstance(declared, MultiselectInput):
+        item = _COERCIONS[declared.item_type]
+        allowed = [item(choice) for choice in choices]  # `1` and `1.0` are one FLOAT
+        accepted = all(each in allowed for each in value)
+    else:
+        accepted = value in choices
+    if not accepted:
+        raise ValueError(f"it must be one of {', '.join(choices)}" if choices else "there is nothing to choose from")
+
+
+def check_file_name(declared: FileInput, name: str) -> None:
+    """Raises ValueError when the input accepts no file of this name, or at this URI."""
+    if not declared.accepts(name):
+        endings = ", ".join(declared.allowed_file_extensions or ())
+        raise ValueError(f"it must be a file whose name ends in {endings}")
+
+
+def _check_schema(schema: Any, value: Any) -> None:
+    from engine.dialect.json_schema import violations_of
+
+    found = violations_of(schema, value)
+    if found:
+        raise ValueError(f"it must fulfil its `jsonSchema` ({'; '.join(found)})")
 
 
 def _check_bounds(value: Any, low: Any, high: Any, show: Callable[[Any], str] = str) -> None:
@@ -140,7 +176,10 @@ def _instant(value: Any) -> str:
         raise ValueError("it must be an instant such as 2024-12-31T23:59:00Z") from None
     if moment.tzinfo is None:
         raise ValueError("it must say its time zone, as in 2024-12-31T23:59:00Z")
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    try:
+        return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    except OverflowError:
+        raise ValueError("it must be an instant between the years 1 and 9999 in UTC") from None
 
 
 def _date(value: Any) -> str:
@@ -210,6 +249,28 @@ def _email(value: Any) -> str:
     return text
 
 
+def _file(value: Any) -> str:
+    if not isinstance(value, str) or not is_file_uri(value):
+        raise ValueError(
+            f"it must be the URI of a stored file ({', '.join(f'{scheme}://' for scheme in FILE_SCHEMES)})"
+        )
+    return value
+
+
+def is_file_uri(text: str) -> bool:
+    """Whether this names a file that is stored already, rather than one to upload."""
+    return text.partition("://")[0] in FILE_SCHEMES and "://" in text
+
+
+def _secret(value: Any) -> Any:
+    """Text; or, from an earlier execution, one that is sealed."""
+    return value if ciphertext_of(value) is not None else _text(value)
+
+
+def _list(value: Any) -> list[Any]:
+    return [_plain(item) for item in _items(value)]
+
+
 def _items(value: Any) -> list[Any]:
     if isinstance(value, str):
         value = _json(value)
@@ -247,4 +308,8 @@ _COERCIONS: Mapping[str, Callable[[Any], Any]] = {
     "YAML": _yaml,
     "URI": _uri,
     "EMAIL": _email,
+    "SECRET": _secret,
+    "FILE": _file,
+    "ARRAY": _list,
+    "MULTISELECT": _list,
 }

@@ -193,7 +193,7 @@ class Builder:
             hint = did_you_mean(nearest(type_, INPUT_TYPES)) or f"it is one of {', '.join(INPUT_TYPES)}"
             self.add("unknown-type", f'there is no input type "{type_}"', (*path, "type"), hint=hint)
             return _BROKEN_INPUT
-        data = self._without_unsupported(value, unsupported.INPUT_PROPERTIES, path, model)
+        data = dict(value)
         if "name" in data and "id" not in data:
             self.document.respell(path, "name", "id")
             data["id"] = data.pop("name")

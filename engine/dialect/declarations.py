@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
@@ -27,6 +28,8 @@ def check_inputs(builder: Builder, inputs: Any, path: Path) -> None:
     for name, entry, place in entries:
         _check_pattern(builder, entry.get("validator"), (*place, "validator"))
         _check_choices(builder, entry, place)
+        _check_start(builder, entry, place)
+        _check_schema(builder, entry.get("jsonSchema"), (*place, "jsonSchema"))
         low, high = entry.get("min"), entry.get("max")
         if isinstance(low, (int, float)) and isinstance(high, (int, float)) and low > high:
             builder.add("out-of-range", f'"min" is {low} and "max" is {high}: no value is accepted', (*place, "min"))
@@ -56,6 +59,26 @@ def _check_choices(builder: Builder, entry: Mapping[str, Any], path: Path) -> No
         builder.add("missing-property", f'an input of type {entry["type"]} needs "values" or "expression"', path)
     elif len(sources) > 1:
         builder.add("conflict", f'"{sources[0]}" and "{sources[1]}" exclude each other', (*path, sources[1]), key=True)
+
+
+def _check_start(builder: Builder, entry: Mapping[str, Any], path: Path) -> None:
+    if entry.get("defaults") is not None and entry.get("prefill") is not None:
+        message = '"defaults" and "prefill" exclude each other: a form starts with the one, a run with the other'
+        builder.add("conflict", message, (*path, "prefill"), key=True)
+
+
+def _check_schema(builder: Builder, schema: Any, path: Path) -> None:
+    if isinstance(schema, str):
+        try:
+            schema = json.loads(schema)
+        except ValueError:
+            return  # the model has said so
+    if isinstance(schema, (Mapping, bool)):
+        from engine.dialect.json_schema import problem_of
+
+        problem = problem_of(schema)
+        if problem is not None:
+            builder.add("invalid-value", f'"jsonSchema" is no JSON Schema: {problem}', path)
 
 
 def _check_order(builder: Builder, declared: Mapping[str, tuple[Mapping[str, Any], Path]]) -> None:

@@ -39,8 +39,6 @@ TASK_PROPERTIES: dict[str, str] = {
 SERVER_PROPERTIES = ("deleted", "tenantId", "updated")
 
 INPUT_TYPES: dict[str, str] = {
-    "FILE": _LATER,
-    "SECRET": f"{_LATER}; use secret('NAME') in an expression",
     "REUSABLE_INPUTS": _ENTERPRISE,
 }
 
@@ -48,7 +46,6 @@ _FLOW_TASKS = (
     "Pause LoopUntil WaitFor Loop Subflow Flow ForEachItem WorkingDirectory Worker AllowFailure EachSequential "
     "EachParallel Template Approval"
 )
-INPUT_PROPERTIES: dict[str, str] = {"jsonSchema": _LATER}
 
 #: Types that flows written elsewhere name. A catalog that knows one of them wins over this table.
 TYPES: dict[str, str] = {

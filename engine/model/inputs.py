@@ -1,15 +1,17 @@
 """What a flow declares to be given when it starts: one class for each kind of input.
 
 A declaration says what is accepted; `engine.core.inputs` turns what is submitted into values. In memory, and in the
-store, every value is plain JSON: dates, times and durations are their ISO-8601 text.
+store, every value is plain JSON: dates, times and durations are their ISO-8601 text, a file is its URI, and a secret
+is sealed (`engine.model.sealed`).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, field_validator
 
 from engine.model.definition import Definition
 
@@ -39,6 +41,11 @@ class Input(Definition):
     defaults: Any = None  #: a value, or an expression over other inputs
     prefill: Any = None  #: what a form starts with; not a default
     depends_on: DependsOn | None = None
+
+    @property
+    def title(self) -> str:
+        """What people are asked for."""
+        return self.display_name or self.id
 
 
 class StringInput(Input):
@@ -126,10 +133,39 @@ class MultiselectInput(Input):
         return _listed(self.values if self.values is not None else self.options)
 
 
+class SecretInput(Input):
+    """Text that is kept sealed and shown to nobody. `validator` is as that of a STRING."""
+
+    TYPES = ("SECRET",)
+    validator: str | None = None
+
+
+class FileInput(Input):
+    """A file: a local one, which is uploaded, or the URI of one that is stored already."""
+
+    TYPES = ("FILE",)
+    allowed_file_extensions: tuple[str, ...] | None = None  #: as `.csv`; the case of letters does not matter
+    extension: str | None = None  #: of the name that an upload without one gets; it limits nothing
+
+    def accepts(self, name: str) -> bool:
+        """Whether a file may have this name."""
+        endings = [f".{ending.lower().lstrip('.')}" for ending in self.allowed_file_extensions or ()]
+        return not endings or name.lower().endswith(tuple(endings))
+
+
 class JsonInput(Input):
-    """Any JSON value, submitted as text or as it is."""
+    """Any JSON value, submitted as text or as it is, that fulfils `jsonSchema` (JSON Schema 2020-12)."""
 
     TYPES = ("JSON",)
+    json_schema: Mapping[str, Any] | bool | None = None
+
+    @field_validator("json_schema", mode="before")
+    @classmethod
+    def _from_text(cls, schema: Any) -> Any:
+        try:
+            return json.loads(schema) if isinstance(schema, str) else schema
+        except ValueError as error:
+            raise ValueError(f'"jsonSchema" is no JSON: {error}') from None
 
 
 class YamlInput(Input):
@@ -162,7 +198,7 @@ INPUT_TYPES: Mapping[str, type[Input]] = {
     name: declared
     for declared in (
         StringInput, IntInput, FloatInput, BooleanInput, MomentInput, DurationInput, SelectInput, MultiselectInput,
-        JsonInput, YamlInput, UriInput, EmailInput, ArrayInput,
+        SecretInput, FileInput, JsonInput, YamlInput, UriInput, EmailInput, ArrayInput,
     )
     for name in declared.TYPES
 }  # fmt: skip

@@ -158,9 +158,17 @@ CASES: dict[str, tuple[str, str, int, int, str]] = {
         inputs("{id: a, type: INT, dependsOn: {inputs: [b]}}", "{id: b, type: INT, dependsOn: {inputs: [a]}}"),
         "dependency-cycle", 4, 24, "a -> b -> a",
     ),
-    "a file as input": (inputs("{id: x, type: FILE}"), "not-supported", 4, 19, "FILE"),
-    "a secret as input": (inputs("{id: x, type: SECRET}"), "not-supported", 4, 19, "secret('NAME')"),
-    "a schema for JSON": (inputs("{id: x, type: JSON, jsonSchema: {a: 1}}"), "not-supported", 4, 25, "jsonSchema"),
+    "a start and a default": (
+        inputs("{id: x, type: INT, defaults: 1, prefill: 2}"), "conflict", 4, 37, "exclude each other",
+    ),
+    "a schema that is none": (
+        inputs("{id: x, type: JSON, jsonSchema: {type: 5}}"), "invalid-value", 4, 37, "$.type: 5 is not valid",
+    ),
+    "a schema as text that is none": (
+        inputs("{id: x, type: JSON, jsonSchema: '{'}"), "invalid-value", 4, 37, '"jsonSchema"',
+    ),
+    "a schema that is a list": (inputs("{id: x, type: JSON, jsonSchema: []}"), "wrong-type", 4, 37, '"jsonSchema"'),
+    "reusable inputs": (inputs("{id: x, type: REUSABLE_INPUTS}"), "not-supported", 4, 19, "commercial"),
     "concurrency": (tasks_flow(TASK, concurrency="{limit: 1}"), "not-supported", 3, 1, '"concurrency"'),
     "listeners": (tasks_flow(TASK, listeners="[{tasks: []}]"), "not-supported", 3, 1, "use `errors`"),
     "a task cache": (task("taskCache: {enabled: true}"), "not-supported", 6, 5, '"taskCache"'),

@@ -26,7 +26,6 @@ def test_the_page_shows_what_a_finding_looks_like() -> None:
 
 
 def test_the_page_names_all_that_is_not_supported() -> None:
-    tables = (unsupported.FLOW_PROPERTIES, unsupported.TASK_PROPERTIES, unsupported.INPUT_TYPES,
-              unsupported.INPUT_PROPERTIES)  # fmt: skip
+    tables = (unsupported.FLOW_PROPERTIES, unsupported.TASK_PROPERTIES, unsupported.INPUT_TYPES)
     names = {name for table in tables for name in table} | {name.rpartition(".")[2] for name in unsupported.TYPES}
     assert {name for name in names | RESERVED_IDS if f"`{name}`" not in PAGE} == set()
