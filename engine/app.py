@@ -106,7 +106,7 @@ class Engine:
     def outside(self) -> Outside:
         """What expressions may call out to."""
         secrets = EnvironmentSecrets(os.environ, self.project.folder / self.settings.secrets.env_file)
-        return Outside(clock=self._clock, envs=self.facts.envs, secrets=secrets)
+        return Outside(clock=self._clock, envs=self.facts.envs, secrets=secrets, store=lambda: self.store)
 
     @property
     def loop(self) -> Loop:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from engine.errors import ExpressionError, FileRefused, IllegalState, InputsInvalid, NotFound, UsageError
+from engine.errors import ExpressionError, FileRefused, IllegalState, InputsInvalid, NotFound, TaskFailed, UsageError
 from engine.expressions import resolve
 from engine.expressions.faults import Undefined, did_you_mean, limit, locate
 from engine.expressions.functions import Functions
@@ -18,7 +18,7 @@ from engine.expressions.values import MapEntry, kind, printed
 
 _LARGE = 4096
 _DATA_ERRORS = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
-_REFUSALS = (NotFound, IllegalState, InputsInvalid, UsageError, FileRefused)
+_REFUSALS = (NotFound, IllegalState, InputsInvalid, UsageError, FileRefused, TaskFailed)
 
 #: The text of a template that an expression made, on the budget of that expression.
 Renderer = Callable[["Evaluation", str], str]

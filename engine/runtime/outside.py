@@ -12,9 +12,14 @@ from typing import Any
 
 from msgspec import Struct
 
+from engine.errors import ExpressionError
 from engine.expressions import Functions
-from engine.ports import Clock
+from engine.ports import Clock, Store
+from engine.runtime.error_logs import error_logs
+from engine.runtime.free_port import random_port
+from engine.runtime.holidays import is_public_holiday
 from engine.runtime.secrets import EnvironmentSecrets
+from engine.sdk.ion import from_ion, to_ion
 
 
 def _unmasked(secret: str) -> None:
@@ -34,10 +39,18 @@ class Asker(Struct, frozen=True, kw_only=True):
 class Outside:
     """Gives each asker its functions."""
 
-    def __init__(self, *, clock: Clock, envs: Mapping[str, str], secrets: EnvironmentSecrets) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        envs: Mapping[str, str],
+        secrets: EnvironmentSecrets,
+        store: Callable[[], Store] | None = None,
+    ) -> None:
         self._clock = clock
         self._envs = envs
         self._secrets = secrets
+        self._store = store  #: opened by whoever needs it first
 
     def functions(self, asker: Asker) -> Functions:
         """What this asker's expressions may call."""
@@ -46,7 +59,25 @@ class Outside:
             seed=asker.seed,
             secret=self._secrets.function(asker.mask),
             env=self._env,
+            from_ion=_from_ion,
+            to_ion=to_ion,
+            error_logs=self._error_logs(asker),
+            random_port=random_port,
+            is_public_holiday=is_public_holiday,
         )
+
+    def _error_logs(self, asker: Asker) -> Callable[[], list[dict[str, Any]]] | None:
+        """None for an asker without an execution, who has no log."""
+        store, execution_id = self._store, asker.execution_id
+        return None if store is None or execution_id is None else lambda: error_logs(store(), execution_id)
 
     def _env(self, name: str, *, default: Any = None, **_: object) -> Any:
         return self._envs.get(name) or default
+
+
+def _from_ion(ion: Any, *, all_rows: bool = False) -> Any:
+    """The first row (null if there is none), or all of them."""
+    if not isinstance(ion, (str, bytes)):
+        raise ExpressionError("`fromIon` needs ION, as text or bytes,", hint="Read a file first: `fromIon(read(uri))`.")
+    rows = from_ion(ion)
+    return list(rows) if all_rows else next(rows, None)
