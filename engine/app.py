@@ -19,25 +19,26 @@ from msgspec.structs import replace
 
 from engine.catalog import Catalog
 from engine.core import Facts
-from engine.core.inputs import resolve_inputs
+from engine.core.inputs import Ask
 from engine.dialect import load
 from engine.dialect.source import decode
-from engine.errors import IllegalState, NotFound, StoreBusy, UsageError
+from engine.errors import NotFound, StoreBusy, UsageError
+from engine.files.local import LocalFiles
 from engine.model.events import KillRequested
-from engine.model.execution import Execution, StateChange
+from engine.model.execution import Execution
 from engine.model.flow import Flow
 from engine.model.state import TERMINAL, State
-from engine.ports import ExecutionFilter, ExecutionSummary, FlowRecord, Store
+from engine.ports import ExecutionFilter, ExecutionSummary, Files, FlowRecord, Store
 from engine.runtime import environment
 from engine.runtime.cipher import KEY_FILE, InstanceCipher
 from engine.runtime.clock import SystemClock
+from engine.runtime.creation import Creator, NewExecution
 from engine.runtime.followers import OnChange, until_it_ends
 from engine.runtime.guest import Guest, patiently
 from engine.runtime.host import Host
-from engine.runtime.ids import new_id
 from engine.runtime.listener import Listener
 from engine.runtime.loop import STOP_GRACE, Loop
-from engine.runtime.outside import Asker, Outside
+from engine.runtime.outside import Outside
 from engine.runtime.peer import Peer
 from engine.runtime.secrets import EnvironmentSecrets
 from engine.runtime.wire import Submission
@@ -106,7 +107,22 @@ class Engine:
     def outside(self) -> Outside:
         """What expressions may call out to."""
         secrets = EnvironmentSecrets(os.environ, self.project.folder / self.settings.secrets.env_file)
-        return Outside(clock=self._clock, envs=self.facts.envs, secrets=secrets, store=lambda: self.store)
+        return Outside(clock=self._clock, envs=self.facts.envs, secrets=secrets)
+
+    @cached_property
+    def files(self) -> Files:
+        """Internal storage: what flows and tasks know as `kestra://` URIs."""
+        return LocalFiles(self.home / "storage")
+
+    @cached_property
+    def _creator(self) -> Creator:
+        return Creator(
+            clock=self._clock,
+            facts=self.facts,
+            functions=self.outside.functions,
+            cipher=lambda: self.cipher,
+            files=lambda: self.files,
+        )
 
     @property
     def loop(self) -> Loop:
@@ -194,10 +210,9 @@ class Engine:
 
         Raises InputsInvalid, IllegalState for a disabled flow, and whatever `load` raises.
         """
-        flow, execution = self._prepare(flow, inputs, labels)
-        if self._hand_over(flow, execution, inputs):
-            return self.execution(execution.id)
-        return self._begin(flow, execution)
+        new = self._create(flow, inputs, labels)
+        with new.uploaded(self._is_stored):
+            return self.execution(new.execution.id) if self._hand_over(new) else self._begin(new)
 
     def run(
         self,
@@ -207,73 +222,52 @@ class Engine:
         on_change: OnChange | None = None,
     ) -> Execution:
         """Submit, and wait until it has ended. A failed execution is returned, not raised."""
-        flow, execution = self._prepare(flow, inputs, labels)
-        if self._hand_over(flow, execution, inputs):
-            return self._follow_there(execution.id, on_change)
-        news, leave = self.loop.followers.add(execution.id)
-        try:
-            self._begin(flow, execution)
-            return until_it_ends(news.get, on_change)
-        finally:
-            leave()
+        new = self._create(flow, inputs, labels)
+        with new.uploaded(self._is_stored):
+            if self._hand_over(new):
+                return self._follow_there(new.execution.id, on_change)
+            news, leave = self.loop.followers.add(new.execution.id)
+            try:
+                self._begin(new)
+                return until_it_ends(news.get, on_change)
+            finally:
+                leave()
 
-    def _prepare(
-        self,
-        flow: Flow | str | Path,
-        inputs: Mapping[str, Any] | None,
-        labels: Mapping[str, str] | None,
-        execution_id: str | None = None,
-    ) -> tuple[Flow, Execution]:
-        """The flow and a new execution of it, checked, not stored."""
-        if not isinstance(flow, Flow):
-            flow = self.load(flow)
-        if flow.disabled:
-            raise IllegalState(f"the flow {flow.namespace}/{flow.id} is disabled", hint="remove `disabled: true`")
-        variables = {
-            "flow": {"id": flow.id, "namespace": flow.namespace},
-            "vars": flow.variables,
-            "envs": self.facts.envs,
-            "globals": self.facts.globals,
-        }
-        # Chance is drawn from the execution's id: new for each run, and the same for whoever the run is handed to.
-        execution_id = execution_id or new_id()
-        functions = self.outside.functions(Asker(seed=execution_id, namespace=flow.namespace, flow_id=flow.id))
-        values = resolve_inputs(flow.inputs, inputs or {}, variables=variables, functions=functions)
-        execution = Execution(
-            id=execution_id,
-            namespace=flow.namespace,
-            flow_id=flow.id,
-            flow_revision=flow.revision,
-            state=State.CREATED,
-            history=(StateChange(State.CREATED, self._clock.now()),),
-            inputs=values,
-            labels={**flow.labels, **(labels or {})},
-        )
-        return flow, execution
+    def completed_inputs(self, flow: Flow, inputs: Mapping[str, Any], ask: Ask) -> dict[str, Any]:
+        """The inputs with what `ask` gives for those that are required and missing. Raises InputsInvalid."""
+        return self._creator.completed(flow, inputs, ask)
 
-    def _begin(self, flow: Flow, execution: Execution) -> Execution:
+    def _create(
+        self, flow: Flow | str | Path, inputs: Mapping[str, Any] | None, labels: Mapping[str, str] | None
+    ) -> NewExecution:
+        return self._creator.create(flow if isinstance(flow, Flow) else self.load(flow), inputs, labels)
+
+    def _is_stored(self, execution_id: str) -> bool:
+        return self.store.execution(execution_id) is not None
+
+    def _begin(self, new: NewExecution) -> Execution:
         """Store the flow and begin the execution; returns after the commit."""
-        stored = replace(execution, flow_revision=self._store_flow(flow).revision)
-        return self.loop.submit(flow, stored).result()
+        stored = replace(new.execution, flow_revision=self._store_flow(new.flow).revision)
+        return self.loop.submit(new.flow, stored).result()
 
     def _begin_for_guest(self, submission: Submission) -> bool:
         """Begin what another command hands over, unless it was begun before."""
-        if self.store.execution(submission.id) is not None:
+        if self._is_stored(submission.id):
             return self._resume(submission.id)
         flow = self.parse(submission.source, file=submission.file)
-        self._begin(*self._prepare(flow, submission.inputs, submission.labels, submission.id))
+        self._begin(self._creator.create(flow, submission.inputs, submission.labels, submission.id))
         return True
 
-    def _hand_over(self, flow: Flow, execution: Execution, inputs: Mapping[str, Any] | None) -> bool:
+    def _hand_over(self, new: NewExecution) -> bool:
         """Have the engine that owns the database begin the execution; False when that is this one."""
         if self._guest is None:
             return False
         submission = Submission(
-            id=execution.id,
-            source=_source(flow),
-            file=f"{flow.namespace}/{flow.id}",
-            inputs=inputs or {},
-            labels=execution.labels,
+            id=new.execution.id,
+            source=_source(new.flow),
+            file=f"{new.flow.namespace}/{new.flow.id}",
+            inputs=new.inputs,
+            labels=new.labels,
         )
         return self._guest.hand_over(submission, self.on_wait)
 

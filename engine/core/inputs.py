@@ -50,14 +50,15 @@ def resolve_inputs(
     functions: Functions | None = None,
     attach: Attach | None = None,
     ask: Ask | None = None,
+    secrets: list[str] | None = None,
 ) -> dict[str, Any]:
     """The values of all inputs that apply, nested by the dots in their ids; those of secrets are still open.
 
     `variables` is what expressions in defaults and conditions see besides `inputs` (`flow`, `vars`, ...),
-    `functions` what they may call.
+    `functions` what they may call; `secrets` are what no message shows, and functions may add to them.
     Raises InputsInvalid with every problem. Values are plain JSON (`engine.model.inputs` says which).
     """
-    resolution = _Resolution(declared, submitted, variables or {}, functions, attach, ask)
+    resolution = _Resolution(declared, submitted, variables or {}, functions, attach, ask, secrets)
     resolution.run()
     problems = resolution.problems()
     if problems:
@@ -75,7 +76,7 @@ def examine_inputs(
     attach: Attach | None = None,
 ) -> list[Examined]:
     """What would become of every declared input, in the order of the flow. Raises nothing."""
-    resolution = _Resolution(declared, submitted, variables or {}, functions, attach, None)
+    resolution = _Resolution(declared, submitted, variables or {}, functions, attach, None, None)
     resolution.run()
     return [resolution.examined[item.id] for item in declared]
 
@@ -114,6 +115,7 @@ class _Resolution:
         functions: Functions | None,
         attach: Attach | None,
         ask: Ask | None,
+        secrets: list[str] | None,
     ) -> None:
         self._declared = {item.id: item for item in declared}
         self._submitted = dict(flattened(submitted, self._declared))
@@ -121,7 +123,7 @@ class _Resolution:
         self._functions = functions or Functions()
         self._attach = attach
         self._ask = ask
-        self._secrets: list[str] = []
+        self._secrets = secrets if secrets is not None else []
         self.values: dict[str, Any] = {}
         self.examined: dict[str, Examined] = {}
 

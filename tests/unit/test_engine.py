@@ -36,9 +36,16 @@ def test_a_run_gives_what_the_flow_declares(tmp_path: Path, file: Path) -> None:
     with Engine(tmp_path / "home") as engine:
         execution = engine.run(file, {"name": "Eva"}, {"why": "test"})
         assert (execution.state, execution.outputs) == (State.SUCCESS, {"text": "Hello Eva"})
-        assert execution.labels == {"team": "blue", "why": "test"}
+        assert execution.labels == {"team": "blue", "why": "test", "system.correlationId": execution.id}
         again = engine.execution(execution.id)
         assert (again.outputs, len(again.task_runs)) == (execution.outputs, 1)
+
+
+def test_the_system_labels_of_a_flow_are_not_those_of_its_executions(tmp_path: Path, file: Path) -> None:
+    file.write_text(FLOW.replace("{team: blue}", '{team: blue, system.readOnly: "true"}'))
+    with Engine(tmp_path / "home") as engine:
+        execution = engine.run(file)
+    assert execution.labels == {"team": "blue", "system.correlationId": execution.id}
 
 
 def test_chance_in_a_default_is_new_for_each_run(tmp_path: Path, file: Path) -> None:
@@ -60,6 +67,8 @@ def test_what_is_refused_leaves_nothing_behind(tmp_path: Path, file: Path) -> No
     with Engine(tmp_path / "home") as engine:
         with pytest.raises(InputsInvalid, match="nmae"):
             engine.run(file, {"nmae": "x"})
+        with pytest.raises(InputsInvalid, match=r"Invalid label `system.x`, .*, but received `y`"):
+            engine.run(file, labels={"system.x": "y"})
         file.write_text(FLOW + "disabled: true\n")
         with pytest.raises(IllegalState, match="disabled"):
             engine.run(file)

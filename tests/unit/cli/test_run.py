@@ -30,7 +30,10 @@ class TestAGoodRun:
         ran = penstock("run", "hello.yaml", "--json", "--label", "team=a=b")
         assert ran.json["state"]["current"] == "SUCCESS"
         assert ran.json["outputs"] == {"greeting": "Hello World"}
-        assert ran.json["labels"] == [{"key": "team", "value": "a=b"}]
+        assert ran.json["labels"] == [
+            {"key": "team", "value": "a=b"},
+            {"key": "system.correlationId", "value": ran.json["id"]},
+        ]
 
     def test_quiet(self, penstock: Penstock) -> None:
         ran = penstock("run", "hello.yaml", "-q")

@@ -1,0 +1,37 @@
+"""The labels of an execution: the flow's, those given by whoever starts it, and the engine's own.
+
+Names that begin with `system.` are the engine's. A flow's are for the flow alone, and people may give none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from engine.errors import InputsInvalid
+
+SYSTEM = "system."
+#: Says which executions belong together: the id of the one that started first.
+CORRELATION_ID = "system.correlationId"
+
+
+def execution_labels(
+    of_flow: Mapping[str, str],
+    given: Mapping[str, str],
+    *,
+    correlation_id: str,
+    inherited: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """The labels of a new execution; `inherited` are those of the execution that starts it.
+
+    `correlation_id` is its own id, and counts unless it inherits one. Raises InputsInvalid for a name of the engine's.
+    """
+    refused = [
+        f"Invalid label `{name}`, names that begin with `{SYSTEM}` belong to the engine, but received `{value}`"
+        for name, value in given.items()
+        if name.startswith(SYSTEM)
+    ]
+    if refused:
+        raise InputsInvalid(refused)
+    own = {name: value for name, value in of_flow.items() if not name.startswith(SYSTEM)}
+    passed_on = {name: value for name, value in (inherited or {}).items() if name.startswith(SYSTEM)}
+    return {**own, **given, CORRELATION_ID: correlation_id, **passed_on}

@@ -1,0 +1,122 @@
+"""A flow, and what somebody gives to it -> an execution that may begin.
+
+Always true: nothing is stored here; made again from what it says it was given, under the same id, an execution is the
+same, which is how an engine makes it that another one hands it over to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from msgspec import Struct
+
+from engine.core import Facts
+from engine.core.inputs import Ask, flattened, resolve_inputs
+from engine.core.labels import execution_labels
+from engine.errors import IllegalState
+from engine.expressions import Functions
+from engine.model.execution import Execution, StateChange
+from engine.model.file_uri import input_folder
+from engine.model.flow import Flow
+from engine.model.state import State
+from engine.ports import Cipher, Clock, Files
+from engine.runtime.ids import new_id
+from engine.runtime.outside import Asker
+from engine.runtime.sealing import sealed_inputs
+from engine.runtime.uploads import Uploads
+
+
+class NewExecution(Struct, frozen=True, kw_only=True):
+    """An execution that is checked and not stored, and what it was made of."""
+
+    flow: Flow
+    execution: Execution
+    inputs: Mapping[str, Any]  #: as given; files by the URIs that they are uploaded to
+    labels: Mapping[str, str]  #: as given
+    uploads: Uploads
+
+    @contextmanager
+    def uploaded(self, is_stored: Callable[[str], bool]) -> Iterator[None]:
+        """Its files are stored; should beginning it fail, they are removed again."""
+        self.uploads.put()
+        try:
+            yield
+        except BaseException:
+            if not is_stored(self.execution.id):
+                self.uploads.discard()
+            raise
+
+
+class Creator(Struct, frozen=True, kw_only=True):
+    """Makes executions."""
+
+    clock: Clock
+    facts: Facts
+    functions: Callable[[Asker], Functions]  #: what expressions in declarations may call
+    cipher: Callable[[], Cipher]
+    files: Callable[[], Files]
+
+    def create(
+        self,
+        flow: Flow,
+        inputs: Mapping[str, Any] | None = None,
+        labels: Mapping[str, str] | None = None,
+        execution_id: str | None = None,
+    ) -> NewExecution:
+        """Raises InputsInvalid, IllegalState for a disabled flow."""
+        if flow.disabled:
+            raise IllegalState(f"the flow {flow.namespace}/{flow.id} is disabled", hint="remove `disabled: true`")
+        inputs, labels, execution_id = inputs or {}, labels or {}, execution_id or new_id()
+        merged = execution_labels(flow.labels, labels, correlation_id=execution_id)
+        uploads = Uploads(self.files, partial(input_folder, flow.namespace, flow.id, execution_id))
+        values = self._resolve(flow, inputs, execution_id, uploads)
+        if uploads.by_input:
+            inputs = {**dict(flattened(inputs, {item.id: item for item in flow.inputs})), **uploads.by_input}
+        execution = Execution(
+            id=execution_id,
+            namespace=flow.namespace,
+            flow_id=flow.id,
+            flow_revision=flow.revision,
+            state=State.CREATED,
+            history=(StateChange(State.CREATED, self.clock.now()),),
+            inputs=sealed_inputs(flow.inputs, values, self.cipher()),
+            labels=merged,
+        )
+        return NewExecution(flow=flow, execution=execution, inputs=inputs, labels=labels, uploads=uploads)
+
+    def completed(self, flow: Flow, inputs: Mapping[str, Any], ask: Ask) -> dict[str, Any]:
+        """The inputs with what `ask` gives for those that are required and missing. Raises InputsInvalid."""
+        answers: dict[str, Any] = {}
+
+        def remember(entry: Any, reason: str | None) -> Any:
+            answers[entry.input.id] = ask(entry, reason)
+            return answers[entry.input.id]
+
+        execution_id = new_id()
+        uploads = Uploads(self.files, partial(input_folder, flow.namespace, flow.id, execution_id))
+        self._resolve(flow, inputs, execution_id, uploads, remember)
+        return {**inputs, **answers}
+
+    def _resolve(
+        self, flow: Flow, inputs: Mapping[str, Any], execution_id: str, uploads: Uploads, ask: Ask | None = None
+    ) -> dict[str, Any]:
+        secrets: list[str] = []
+        # Chance is drawn from the execution's id: new for each run, and the same for whoever the run is handed to.
+        asker = Asker(seed=execution_id, namespace=flow.namespace, flow_id=flow.id, mask=secrets.append)
+        return resolve_inputs(
+            flow.inputs,
+            inputs,
+            variables={
+                "flow": {"id": flow.id, "namespace": flow.namespace},
+                "vars": flow.variables,
+                "envs": self.facts.envs,
+                "globals": self.facts.globals,
+            },
+            functions=self.functions(asker),
+            attach=uploads.attach,
+            ask=ask,
+            secrets=secrets,
+        )
