@@ -33,16 +33,19 @@ from engine.runtime import environment
 from engine.runtime.cipher import KEY_FILE, InstanceCipher
 from engine.runtime.clock import SystemClock
 from engine.runtime.creation import Creator, NewExecution
+from engine.runtime.flow_names import named_flow
 from engine.runtime.followers import OnChange, until_it_ends
 from engine.runtime.guest import Guest, patiently
 from engine.runtime.host import Host
+from engine.runtime.keyvalues import KeyValues
 from engine.runtime.listener import Listener
 from engine.runtime.loop import STOP_GRACE, Loop
 from engine.runtime.outside import Outside
 from engine.runtime.peer import Peer
-from engine.runtime.secrets import EnvironmentSecrets
+from engine.runtime.secrets import Secrets, StoredSecrets
 from engine.runtime.wire import Submission
 from engine.runtime.world import World
+from engine.runtime.writes import Write
 from engine.settings import Settings, find_project, load_settings, make_home
 from engine.sources import looks_like_file, read_file
 from engine.store import open_store
@@ -106,8 +109,22 @@ class Engine:
     @cached_property
     def outside(self) -> Outside:
         """What expressions may call out to."""
-        secrets = EnvironmentSecrets(os.environ, self.project.folder / self.settings.secrets.env_file)
-        return Outside(clock=self._clock, envs=self.facts.envs, secrets=secrets)
+        env_file = self.project.folder / self.settings.secrets.env_file
+        secrets = Secrets(os.environ, env_file, self.stored_secrets)
+        return Outside(clock=self._clock, envs=self.facts.envs, secrets=secrets, kv=self.kv, store=lambda: self.store)
+
+    @cached_property
+    def kv(self) -> KeyValues:
+        """What flows remember between their runs."""
+        return KeyValues(lambda: self.store, self._write, self._clock.now)
+
+    @cached_property
+    def stored_secrets(self) -> StoredSecrets:
+        """Secrets that are kept here, sealed; those of the environment come first."""
+        return StoredSecrets(lambda: self.store, self.cipher, self._write, self._clock.now)
+
+    def _write(self, write: Write) -> int:
+        return self._guest.write(write) if self._guest is not None else write.perform(self.store)
 
     @cached_property
     def files(self) -> Files:
@@ -145,7 +162,9 @@ class Engine:
         file = self.settings.database.file
         if file is None:
             return  # a server's database needs no owner
-        self._host = Host(loop, begin=self._begin_for_guest, resume=self._resume, now=self._clock.now)
+        self._host = Host(
+            loop, begin=self._begin_for_guest, resume=self._resume, write=self._write, now=self._clock.now
+        )
         self._listener = Listener.open(file, self._host.answer)
         if self._listener is not None:
             self.store.own(socket=str(self._listener.address))
@@ -183,20 +202,7 @@ class Engine:
 
     def record(self, name: str) -> FlowRecord:
         """The newest stored revision of NAMESPACE/ID or NAMESPACE.ID. Raises NotFound, UsageError if ambiguous."""
-        if "/" in name:
-            splits = [tuple(name.split("/", 1))]
-        else:
-            parts = name.split(".")
-            splits = [(".".join(parts[:i]), ".".join(parts[i:])) for i in range(1, len(parts))]
-        found = [record for namespace, flow_id in splits if (record := self.store.flow(namespace, flow_id))]
-        if len(found) > 1:
-            raise UsageError(f"`{name}` may mean several flows", hint="write NAMESPACE/ID with a slash")
-        if not found:
-            raise NotFound(
-                f"there is no flow `{name}`",
-                hint="name a FLOW.yaml file, or a stored flow as NAMESPACE/ID (see `penstock flows list`)",
-            )
-        return found[0]
+        return named_flow(self.store, name)
 
     # -- executions
 

@@ -76,9 +76,9 @@ def findings_of(path: str, catalog: Catalog, settings: Settings, keys: Keys) -> 
 
 def is_set_in(project: Project, settings: Settings) -> Callable[[str], bool]:
     """Whether a secret is there, of those that a run in this project would find."""
-    from engine.runtime.secrets import EnvironmentSecrets
+    from engine.runtime.secrets import Secrets
 
-    secrets = EnvironmentSecrets(os.environ, project.folder / settings.secrets.env_file)
+    secrets = Secrets(os.environ, project.folder / settings.secrets.env_file)
 
     def is_set(key: str) -> bool:
         try:

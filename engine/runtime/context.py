@@ -24,6 +24,7 @@ from engine.expressions import Functions, evaluate, render
 from engine.model.execution import Execution, TaskRun
 from engine.model.flow import Flow, RunnableTask
 from engine.ports import Clock, LogLine, Metric
+from engine.runtime.keyvalues import KeyValues
 from engine.runtime.masking import Masker
 from engine.runtime.outside import Asker
 
@@ -48,6 +49,7 @@ class Assignment(Struct, frozen=True, kw_only=True):
     task: RunnableTask
     facts: Facts
     functions: Callable[[Asker], Functions]  #: what expressions may call
+    kv: KeyValues
     clock: Clock
 
 
@@ -166,6 +168,20 @@ class AttemptContext:
 
     def mask(self, secret: str) -> None:
         self.masker.add(secret)
+
+    # -- what flows remember
+
+    @property
+    def namespace(self) -> str:
+        return self.assignment.flow.namespace
+
+    @property
+    def flow_id(self) -> str:
+        return self.assignment.flow.id
+
+    @property
+    def kv(self) -> KeyValues:
+        return self.assignment.kv
 
     # -- stopping
 

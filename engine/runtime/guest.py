@@ -19,6 +19,7 @@ from engine.runtime.followers import OnChange
 from engine.runtime.onlooker import Onlooker
 from engine.runtime.peer import Away, Ending, Peer
 from engine.runtime.wire import Submission
+from engine.runtime.writes import Write
 
 #: Seconds that an engine may take from owning its database to listening, or from closing its door to giving it up.
 STARTING = 10.0
@@ -78,6 +79,10 @@ class Guest:
                     told = True
             time.sleep(PAUSE)
         return False
+
+    def write(self, write: Write) -> int:
+        """Make a small write: here if this engine owns the database now, else there."""
+        return patiently(lambda: write.perform(self._store) if self._own() else self._peer.write(write))
 
     def began(self, execution_id: str) -> bool:
         """Whether the execution was handed over from here."""

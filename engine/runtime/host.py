@@ -12,12 +12,15 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
+from msgspec import ValidationError, convert
+
 from engine import __version__
 from engine.errors import IllegalState, UsageError
 from engine.model.events import KillRequested
 from engine.runtime.followers import News
 from engine.runtime.loop import Loop
 from engine.runtime.wire import Message, Submission
+from engine.runtime.writes import Write
 
 ENDING: Message = {"ending": True}
 
@@ -26,7 +29,8 @@ class Host:
     """Answers the messages of a `Listener`, from any thread.
 
     `begin` stores and begins an execution unless it is stored already; `resume` has the loop go on with a stored one,
-    and says whether there was anything left to do. Both raise what the other side should hear.
+    and says whether there was anything left to do; `write` makes a small write. They raise what the other side should
+    hear.
     """
 
     def __init__(
@@ -34,11 +38,13 @@ class Host:
         loop: Loop,
         begin: Callable[[Submission], bool],
         resume: Callable[[str], bool],
+        write: Callable[[Write], int],
         now: Callable[[], datetime],
     ) -> None:
         self._loop = loop
         self._begin = begin
         self._resume = resume
+        self._write = write
         self._now = now
         self._taking = threading.Lock()  #: an execution is taken once, however many ask
         self._changed = threading.Condition()
@@ -52,6 +58,8 @@ class Host:
         verb, id_ = message.get("verb"), message.get("id")
         if verb == "ping":
             return {"pid": os.getpid(), "version": __version__}
+        if verb == "write":
+            return {"done": self._write(_write(message))}
         if not isinstance(id_, str):
             raise UsageError("a message between engines names an execution by its id")
         match verb:
@@ -119,6 +127,14 @@ class Host:
             raise IllegalState(f"execution {id_} does not run", hint=f"see `penstock executions show {id_}`")
         self._loop.post(id_, KillRequested(at=self._now(), reason=reason))
         return {}
+
+
+def _write(message: Message) -> Write:
+    try:
+        write: Write = convert(message.get("write"), Write)
+    except ValidationError as error:
+        raise UsageError(f"this write is not known to Penstock {__version__}: {error}") from None
+    return write
 
 
 def _submission(message: Message) -> Submission:

@@ -15,10 +15,12 @@ from msgspec import Struct
 from engine.errors import ExpressionError
 from engine.expressions import Functions
 from engine.ports import Clock, Store
+from engine.runtime import cipher
 from engine.runtime.error_logs import error_logs
 from engine.runtime.free_port import random_port
 from engine.runtime.holidays import is_public_holiday
-from engine.runtime.secrets import EnvironmentSecrets
+from engine.runtime.keyvalues import KeyValues
+from engine.runtime.secrets import Secrets
 from engine.sdk.ion import from_ion, to_ion
 
 
@@ -44,12 +46,14 @@ class Outside:
         *,
         clock: Clock,
         envs: Mapping[str, str],
-        secrets: EnvironmentSecrets,
+        secrets: Secrets,
+        kv: KeyValues | None = None,
         store: Callable[[], Store] | None = None,
     ) -> None:
         self._clock = clock
         self._envs = envs
         self._secrets = secrets
+        self._kv = kv
         self._store = store  #: opened by whoever needs it first
 
     def functions(self, asker: Asker) -> Functions:
@@ -58,6 +62,9 @@ class Outside:
             now=self._clock.now,
             seed=asker.seed,
             secret=self._secrets.function(asker.mask),
+            kv=self._kv.function(asker.namespace) if self._kv is not None else None,
+            encrypt=cipher.encrypt,
+            decrypt=cipher.decrypt,
             env=self._env,
             from_ion=_from_ion,
             to_ion=to_ion,

@@ -10,10 +10,12 @@ import contextlib
 import socket
 from pathlib import Path
 
+from msgspec import to_builtins
 from msgspec.structs import asdict
 
 from engine.errors import StoreBusy
 from engine.runtime.wire import Connection, Message, Submission, error_from
+from engine.runtime.writes import Write
 from engine.store.owner import OwnerRecord, owner_of
 
 #: Seconds that a living engine may take to answer. What it answers needs no task to end, so this is long.
@@ -56,6 +58,10 @@ class Peer:
     def kill(self, execution_id: str, reason: str) -> None:
         """Ask an execution to stop."""
         self._call({"verb": "kill", "id": execution_id, "reason": reason})
+
+    def write(self, write: Write) -> int:
+        """Have the owner make a small write. Returns once it is committed."""
+        return int(self._call({"verb": "write", "write": to_builtins(write)})["done"])
 
     def _call(self, message: Message, *, patience: float = 0.0) -> Message:
         owner = self.owner()

@@ -16,6 +16,7 @@ from engine.ports import LogLine, Metric
 from engine.runtime.attempt import run_attempt, run_evaluation, set_deadline
 from engine.runtime.batch import Active
 from engine.runtime.context import Assignment, AttemptContext
+from engine.runtime.keyvalues import KeyValues
 from engine.runtime.messages import Happened, Message, Told, Wake
 from engine.runtime.outside import Asker
 from engine.runtime.workers import Job, Workers
@@ -34,6 +35,8 @@ class Tasks:
         self._post = post
         self._owners: dict[tuple[str, int], Active] = {}
         self._pure: dict[str, bool] = {}
+        store = world.store  # the loop runs, so this engine may write; the store takes writes from any thread
+        self._kv = KeyValues(lambda: store, lambda write: write.perform(store), world.clock.now)
 
     def is_inline(self, active: Active, run: TaskRun) -> bool:
         """Whether a task is pure and its properties call out to nothing, so that it may run inside the loop."""
@@ -63,6 +66,7 @@ class Tasks:
             task=_runnable(active, run),
             facts=world.facts,
             functions=world.functions,
+            kv=self._kv,
             clock=world.clock,
         )
         return AttemptContext(assignment, emit)

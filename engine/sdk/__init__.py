@@ -1,8 +1,10 @@
 """All that a plugin author sees. Plugins import this package and nothing else of the engine."""
 
 from engine.errors import RetryLater, TaskCancelled, TaskFailed
+from engine.model.keyvalue import KeyValue, ValueType
 from engine.sdk.context import LOG_LEVELS, LogLevel, RunContext, truthy
 from engine.sdk.ion import read_rows, write_rows
+from engine.sdk.keyvalues import KeyValues, checked_key
 from engine.sdk.task import Definition, Effect, Example, Output, Secret, Static, Task
 
 __all__ = [
@@ -10,6 +12,8 @@ __all__ = [
     "Definition",
     "Effect",
     "Example",
+    "KeyValue",
+    "KeyValues",
     "LogLevel",
     "Output",
     "RetryLater",
@@ -19,6 +23,8 @@ __all__ = [
     "Task",
     "TaskCancelled",
     "TaskFailed",
+    "ValueType",
+    "checked_key",
     "read_rows",
     "truthy",
     "write_rows",

@@ -11,6 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from engine.sdk.keyvalues import KeyValues
+
 LogLevel = Literal["ERROR", "WARN", "INFO", "DEBUG", "TRACE"]
 
 #: What the levels of a flow are called in Python's logging.
@@ -36,8 +38,19 @@ class RunContext(Protocol):
     def task_id(self) -> str: ...
 
     @property
+    def namespace(self) -> str:
+        """The namespace of the flow."""
+
+    @property
+    def flow_id(self) -> str: ...
+
+    @property
     def attempt(self) -> int:
         """1 for the first attempt."""
+
+    @property
+    def kv(self) -> KeyValues:
+        """What flows remember between their runs."""
 
     @property
     def logger(self) -> logging.Logger:

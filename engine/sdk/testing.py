@@ -28,6 +28,7 @@ from engine.errors import NotFound, PluginBroken, RetryLater, TaskCancelled, Tas
 from engine.expressions import Functions, evaluate, render
 from engine.model.state import State
 from engine.sdk.context import LOG_LEVELS
+from engine.sdk.fake_keyvalues import FakeKeyValues
 from engine.sdk.faults import told
 from engine.sdk.folder import load_folder
 from engine.sdk.outputs import plain
@@ -74,8 +75,11 @@ class FakeContext:
     variables: Mapping[str, Any] = field(default_factory=dict)  #: what expressions see
     secrets: Mapping[str, str] = field(default_factory=dict)  #: what `secret('KEY')` answers
     cancel_after: float | None = None  #: seconds of sleep after which the task is told to stop; 0: from the start
+    kv: FakeKeyValues = field(default_factory=FakeKeyValues)
     execution_id: str = "execution"
     task_run_id: str = "taskrun"
+    namespace: str = "test"
+    flow_id: str = "flow"
     attempt: int = 1
     idempotency_key: str = "idempotency-key"
     deadline: float | None = None
@@ -88,7 +92,10 @@ class FakeContext:
         self.logger.addHandler(_Recorder(self))
         self._masked: list[str] = []
         self._folder: Path | None = None
-        self._functions = Functions(now=self.now, seed=self.task_run_id, secret=self._secret)
+        self.kv.now = self.now
+        self._functions = Functions(
+            now=self.now, seed=self.task_run_id, secret=self._secret, kv=self.kv.function(self.namespace)
+        )
 
     @property
     def working_dir(self) -> Path:
@@ -163,14 +170,15 @@ def run_task(
     outputs: Mapping[str, Any] | None = None,
     vars: Mapping[str, Any] | None = None,  # noqa: A002  the word in expressions
     secrets: Mapping[str, str] | None = None,
+    kv: FakeKeyValues | None = None,
     plugins: str | Path | None = None,
     cancel_after: float | None = None,
 ) -> TaskResult:
     """Run a task as it would stand in a flow: YAML text, or a map whose `type` may be the class itself.
 
-    `inputs`, `outputs` (by task id), `vars` and `secrets` are what its expressions see; `plugins` is a folder to find
-    the type in; `cancel_after` tells the task to stop once it has slept so many seconds. Raises UsageError, NotFound
-    or PluginBroken when there is nothing to run.
+    `inputs`, `outputs` (by task id), `vars` and `secrets` are what its expressions see; `kv` holds what flows remember;
+    `plugins` is a folder to find the type in; `cancel_after` tells the task to stop once it has slept so many seconds.
+    Raises UsageError, NotFound or PluginBroken when there is nothing to run.
     """
     definition = _definition(task)
     task_class = _task_class(definition.get("type"), plugins)
@@ -185,7 +193,13 @@ def run_task(
     }
     if inputs:  # a flow without inputs has no such variable
         variables["inputs"] = inputs
-    context = FakeContext(task_id=task_id, variables=variables, secrets=secrets or {}, cancel_after=cancel_after)
+    context = FakeContext(
+        task_id=task_id,
+        variables=variables,
+        secrets=secrets or {},
+        kv=kv or FakeKeyValues(),
+        cancel_after=cancel_after,
+    )
     properties = {key: value for key, value in definition.items() if key not in RESERVED}
     try:
         return _attempt(task_class, properties, context)

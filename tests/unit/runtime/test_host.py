@@ -67,7 +67,7 @@ def host_of(bench: Any) -> Host:
         bench.loop.adopt(bench.flow(TASKS), execution)
         return True
 
-    return Host(bench.loop, begin, resume, NOW)
+    return Host(bench.loop, begin, resume, lambda write: write.perform(bench.store), NOW)
 
 
 def finished(host: Host) -> tuple[threading.Thread, list[str]]:

@@ -1,0 +1,64 @@
+"""Small writes that any command may make: each is data, so that the engine which owns the database can make it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from engine.model.keyvalue import KeyValue
+from engine.ports import Store
+
+
+class SetKey(Struct, frozen=True, kw_only=True, tag="kv_set"):
+    """Keep a pair; 0 when another one stays."""
+
+    pair: KeyValue
+    overwrite: bool = True
+
+    def perform(self, store: Store) -> int:
+        return store.kv_set(self.pair, overwrite=self.overwrite)
+
+
+class DeleteKey(Struct, frozen=True, kw_only=True, tag="kv_delete"):
+    """Remove a pair; 0 when there is none."""
+
+    namespace: str
+    key: str
+
+    def perform(self, store: Store) -> int:
+        return store.kv_delete(self.namespace, self.key)
+
+
+class PurgeKeys(Struct, frozen=True, kw_only=True, tag="kv_purge"):
+    """Remove pairs that were not set anew; how many."""
+
+    pairs: tuple[KeyValue, ...]
+
+    def perform(self, store: Store) -> int:
+        return store.kv_purge(self.pairs)
+
+
+class SetSecret(Struct, frozen=True, kw_only=True, tag="secret_set"):
+    """Keep a secret that is sealed already."""
+
+    key: str
+    sealed: str
+    at: datetime
+
+    def perform(self, store: Store) -> int:
+        store.secret_set(self.key, self.sealed, at=self.at)
+        return 1
+
+
+class DeleteSecret(Struct, frozen=True, kw_only=True, tag="secret_delete"):
+    """Remove a secret; 0 when there is none."""
+
+    key: str
+
+    def perform(self, store: Store) -> int:
+        return store.secret_delete(self.key)
+
+
+#: Any of them; `perform` is one transaction, done or not done, and harmless to repeat.
+Write = SetKey | DeleteKey | PurgeKeys | SetSecret | DeleteSecret
