@@ -9,7 +9,16 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from engine.errors import ExpressionError, FileRefused, IllegalState, InputsInvalid, NotFound, TaskFailed, UsageError
+from engine.errors import (
+    ExpressionError,
+    FileRefused,
+    IllegalState,
+    InputsInvalid,
+    NotFound,
+    StoreError,
+    TaskFailed,
+    UsageError,
+)
 from engine.expressions import resolve
 from engine.expressions.faults import Undefined, did_you_mean, limit, locate
 from engine.expressions.functions import Functions
@@ -18,7 +27,7 @@ from engine.expressions.values import MapEntry, kind, printed
 
 _LARGE = 4096
 _DATA_ERRORS = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
-_REFUSALS = (NotFound, IllegalState, InputsInvalid, UsageError, FileRefused, TaskFailed)
+_REFUSALS = (NotFound, IllegalState, InputsInvalid, UsageError, FileRefused, StoreError, TaskFailed)
 
 #: The text of a template that an expression made, on the budget of that expression.
 Renderer = Callable[["Evaluation", str], str]
@@ -123,17 +132,24 @@ class Evaluation:
             self.charge(len(result) if isinstance(result, str) else 8 * len(result), offset)
         return result
 
-    def charge(self, size: int, offset: int) -> None:
-        """Count what was built."""
+    def spend(self, size: int) -> None:
+        """Count what was built, and stop an evaluation that has had its share or its time."""
         self.built += size
         if self.built > MAX_BUILT:
-            raise locate(limit("Too much data built by one expression:"), self.template, offset)
-        self.check_time(offset)
+            raise limit("Too much data built by one expression:")
+        if time.thread_time() > self.deadline:
+            raise limit(f"More than {MAX_SECONDS} s spent")
+
+    def charge(self, size: int, offset: int) -> None:
+        """Count what was built at a place."""
+        try:
+            self.spend(size)
+        except ExpressionError as error:
+            raise locate(error, self.template, offset) from None
 
     def check_time(self, offset: int) -> None:
         """Stop an evaluation that has had its time."""
-        if time.thread_time() > self.deadline:
-            raise locate(limit(f"More than {MAX_SECONDS} s spent"), self.template, offset)
+        self.charge(0, offset)
 
     def call(self, name: str, offset: int, positional: list[Any], named: dict[str, Any]) -> str:
         """Call a macro: it sees its arguments, and no other variable."""
