@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from engine.model.diagnostic import Diagnostic, Edit
     from engine.settings import Project, Settings
 
-_COLOURS = {"error": "red", "warning": "yellow", "hint": "cyan"}
-_SARIF_LEVELS = {"error": "error", "warning": "warning", "hint": "note"}
+_COLOURS = {"error": "red", "warning": "yellow", "hint": "cyan", "info": "blue"}
+_SARIF_LEVELS = {"error": "error", "warning": "warning", "hint": "note", "info": "note"}
+#: What people see in the last line, and programs as findings.
+_IN_LAST_LINE = ("older-dialect", "newer-dialect")
 
 
 @click.command(cls=Command)
@@ -49,7 +51,8 @@ def validate(paths: tuple[str, ...], as_json: bool, as_sarif: bool) -> int:
         checked += 1
         if not (as_json or as_sarif):
             for finding in found:
-                click.echo(painted(finding) + "\n")
+                if finding.code not in _IN_LAST_LINE:
+                    click.echo(painted(finding) + "\n")
     if as_json:
         say_json([finding_json(finding) for finding in findings])
     elif as_sarif:
@@ -63,6 +66,7 @@ def findings_of(path: str, catalog: Catalog, settings: Settings, keys: Keys) -> 
     """All that is to be said about one file."""
     from engine.check import check
     from engine.dialect import parse
+    from engine.dialect.versions import dialect_note
     from engine.model.diagnostic import Diagnostic
 
     name = "<stdin>" if path == "-" else path
@@ -70,7 +74,8 @@ def findings_of(path: str, catalog: Catalog, settings: Settings, keys: Keys) -> 
         parsed = parse(read_source(path), file=name, types=catalog, defaults=settings.plugin_defaults)
     except PenstockError as error:
         return [Diagnostic(code="unreadable", message=error.message, file=name, hint=error.hint)]
-    found = [*parsed.diagnostics, *check(parsed, catalog, keys)]
+    note = dialect_note(parsed.document) if parsed.document else None
+    found = [*parsed.diagnostics, *check(parsed, catalog, keys), *([note] if note else [])]
     return sorted(found, key=lambda finding: (finding.line, finding.column))
 
 
@@ -100,12 +105,23 @@ def painted(finding: Diagnostic) -> str:
 
 
 def verdict(checked: int, findings: Sequence[Diagnostic]) -> str:
-    """The last line: how many flows, how many findings of each kind."""
+    """The last line: how many flows, how many findings of each kind, which dialects."""
     flows = f"{checked} flow" if checked == 1 else f"{checked} flows"
-    counts = Counter(str(finding.severity) for finding in findings)
+    counts = Counter(str(finding.severity) for finding in findings if finding.severity != "info")
     found = [f"{counts[kind]} {kind}{'s' if counts[kind] > 1 else ''}" for kind in _COLOURS if counts[kind]]
     colour = next((_COLOURS[kind] for kind in _COLOURS if counts[kind]), "green")
-    return click.style(f"{flows} checked: {', '.join(found) or 'all valid'}", fg=colour)
+    result = click.style(f"{flows} checked: {', '.join(found) or 'all valid'}", fg=colour)
+    return f"{result} ({_dialects(checked, findings)})"
+
+
+def _dialects(checked: int, findings: Sequence[Diagnostic]) -> str:
+    """`dialect: 1.x`, or how many flows there are of each."""
+    from engine.dialect.versions import WRITTEN
+
+    told = Counter(WRITTEN[finding.code] for finding in findings if finding.code in WRITTEN)
+    told["either"] = checked - told.total()
+    named = [str(dialect) if checked == 1 else f"{count} {dialect}" for dialect, count in told.items() if count]
+    return f"dialect: {', '.join(named)}"
 
 
 def finding_json(finding: Diagnostic) -> dict[str, Any]:

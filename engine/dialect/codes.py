@@ -83,6 +83,13 @@ GROUPS: dict[str, dict[str, str]] = {
         "static-property": "An expression in a property that is read as it is written.",
         "literal-secret": "A secret is written into the flow as it is.",
     },
+    "Dialects": {
+        "older-dialect": "The flow is written for Kestra 1.x.",
+        "newer-dialect": "The flow is written for Kestra 2.0.",
+        "mixed-dialects": "The flow has words of both dialects.",
+        "not-migrated": "`penstock migrate` leaves this to a person.",
+        "migrated-with-care": "`penstock migrate` rewrites this, and it may mean a little less or more.",
+    },
 }
 
 CODES: dict[str, str] = {code: meaning for group in GROUPS.values() for code, meaning in group.items()}

@@ -11,6 +11,7 @@ class Severity(StrEnum):
     ERROR = "error"
     WARNING = "warning"
     HINT = "hint"
+    INFO = "info"  #: nothing is wrong, and nothing need be done
 
 
 class Edit(Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ BAD = HELLO.replace("message:", "mesage:").replace("core.debug.Return", "core.de
 
 def test_valid_flows(penstock: Penstock) -> None:
     checked = penstock("validate", "hello.yaml", "failing.yaml")
-    assert (checked.code, checked.out, checked.err) == (0, "2 flows checked: all valid\n", "")
+    assert (checked.code, checked.out, checked.err) == (0, "2 flows checked: all valid (dialect: 2 either)\n", "")
 
 
 def test_every_error_of_every_file_at_once(penstock: Penstock, project: Path) -> None:
@@ -87,6 +87,29 @@ def test_sarif(penstock: Penstock, project: Path) -> None:
         place = result["locations"][0]["physicalLocation"]
         assert place["artifactLocation"] == {"uri": "bad.yaml"}
         assert place["region"]["startLine"] in (6, 7)
+
+
+@pytest.mark.parametrize(
+    ("written", "told", "codes"),
+    [
+        ("", "all valid (dialect: either)", []),
+        ("runIf: true, ", "all valid (dialect: 1.x)", ["older-dialect"]),
+        ("when: true, ", "all valid (dialect: 2.0)", ["newer-dialect"]),
+        ("when: \"{{ json('1') == 1 }}\", ", "all valid (dialect: mixed)", ["mixed-dialects"]),
+    ],
+)
+def test_the_dialect_is_told_and_is_no_complaint(
+    penstock: Penstock, project: Path, written: str, told: str, codes: list[str]
+) -> None:
+    (project / "one.yaml").write_text(HELLO.replace("{id: say, ", f"{{id: say, {written}"), encoding="utf-8")
+    checked = penstock("validate", "one.yaml")
+    assert checked.code == 0
+    assert told in checked.out
+    assert ("info[mixed-dialects]" in checked.out) == (codes == ["mixed-dialects"])
+    findings = penstock("validate", "one.yaml", "--json").json
+    assert [(finding["code"], finding["severity"]) for finding in findings] == [(code, "info") for code in codes]
+    results = penstock("validate", "one.yaml", "--sarif").json["runs"][0]["results"]
+    assert [result["level"] for result in results] == ["note"] * len(codes)
 
 
 def test_conflicting_options(penstock: Penstock) -> None:
