@@ -23,6 +23,7 @@ from engine.errors import FlowInvalid, PenstockError
 SUBCOMMANDS = {
     "run": ("engine.cli.run:run", "Run a flow and follow it to its end."),
     "validate": ("engine.cli.validate:validate", "Check flows without running them."),
+    "migrate": ("engine.cli.migrate:migrate", "Rewrite flows for another version of Kestra."),
     "executions": ("engine.cli.executions:executions", "Look at what has run."),
     "flows": ("engine.cli.flows:flows", "Look at the stored flows."),
     "plugins": ("engine.cli.plugins:plugins", "Look at the task types there are."),
