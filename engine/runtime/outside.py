@@ -70,6 +70,7 @@ class Outside:
             to_ion=to_ion,
             error_logs=self._error_logs(asker),
             random_port=random_port,
+            http=_http,
             is_public_holiday=is_public_holiday,
         )
 
@@ -88,3 +89,9 @@ def _from_ion(ion: Any, *, all_rows: bool = False) -> Any:
         raise ExpressionError("`fromIon` needs ION, as text or bytes,", hint="Read a file first: `fromIon(read(uri))`.")
     rows = from_ion(ion)
     return list(rows) if all_rows else next(rows, None)
+
+
+def _http(uri: Any, **given: Any) -> Any:
+    from engine.runtime.http import http  # lazy: few flows ask, and it costs every start
+
+    return http(uri, **given)

@@ -20,6 +20,7 @@ from engine.runtime.secrets import Secrets
 from engine.sdk import RunContext
 from engine.store import MemoryStore
 from tests.unit.runtime.conftest import Bench
+from tests.unit.web import Reply, serving
 
 AT = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 
@@ -166,3 +167,12 @@ errors:
     (line,) = tells.outputs["value"]
     assert (line["taskId"], line["level"]) == ("fails", "ERROR")
     assert line["message"].startswith("no luck with ***")
+
+
+# -- the web
+
+
+def test_http_is_wired() -> None:
+    with serving() as web:
+        web.pages["/n"] = Reply("[1, 2]", headers={"Content-Type": "application/json"})
+        assert asked("{{ http(at ~ '/n') | last }}", {"at": web.at}) == 2
