@@ -150,7 +150,12 @@ class Engine:
                 self.left_behind = self.store.unfinished() if self.settings.database.file else []
                 functions = self.outside.functions
                 world = World(
-                    store=self.store, types=self.catalog, clock=self._clock, facts=self.facts, functions=functions
+                    store=self.store,
+                    types=self.catalog,
+                    clock=self._clock,
+                    facts=self.facts,
+                    cipher=self.cipher,
+                    functions=functions,
                 )
                 self._loop = Loop(world, workers=self.settings.executor.threads or 16)
                 self._loop.start()

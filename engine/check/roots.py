@@ -46,7 +46,8 @@ EXTRAS = frozenset({
 _SETS_VARIABLES = ("SetVariables", "UnsetVariables")
 
 _INPUTS: Mapping[str, Type] = {
-    "STRING": TEXT, "SECRET": TEXT, "FILE": TEXT, "EMAIL": TEXT, "URI": TEXT, "DATETIME": TEXT, "DATE": TEXT, "TIME": TEXT, "DURATION": TEXT,
+    "STRING": TEXT, "SECRET": TEXT, "FILE": TEXT, "EMAIL": TEXT, "URI": TEXT,
+    "DATETIME": TEXT, "DATE": TEXT, "TIME": TEXT, "DURATION": TEXT,
     "INT": INT, "FLOAT": FLOAT, "BOOLEAN": BOOL, "BOOL": BOOL,
 }  # fmt: skip
 

@@ -11,10 +11,15 @@ from typing import Any
 
 from engine.core.facts import Facts
 from engine.core.ledger import Ledger, path_of, rebuild
+from engine.expressions.faults import Unavailable
 from engine.model.execution import Execution, TaskRun
 from engine.model.flow import Flow
+from engine.model.inputs import SecretInput
+from engine.model.sealed import ciphertext_of
 
 TENANT = "main"
+#: The code of an error that says: a worker can answer this, a decision cannot.
+UNAVAILABLE = "function-unavailable"
 
 
 class Context(Mapping[str, Any]):
@@ -101,11 +106,62 @@ class RunsView(Mapping[str, Any]):
         return sum(1 for _ in self)
 
 
+class InputsView(Mapping[str, Any]):
+    """The inputs of a flow that has secrets among them: each is opened when an expression asks for it."""
+
+    __slots__ = ("_prefix", "_reveal", "_secrets", "_values")
+
+    def __init__(
+        self,
+        values: Mapping[str, Any],
+        secrets: frozenset[str],
+        reveal: Callable[[str], str] | None,
+        prefix: str = "",
+    ) -> None:
+        self._values = values
+        self._secrets = secrets
+        self._reveal = reveal
+        self._prefix = prefix
+
+    def __getitem__(self, key: str) -> Any:
+        value, name = self._values[key], f"{self._prefix}{key}"
+        ciphertext = ciphertext_of(value) if name in self._secrets else None
+        if ciphertext is not None:
+            return self._opened(ciphertext, name)
+        if isinstance(value, Mapping) and any(secret.startswith(f"{name}.") for secret in self._secrets):
+            return InputsView(value, self._secrets, self._reveal, f"{name}.")
+        return value
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def _opened(self, ciphertext: str, name: str) -> str:
+        if self._reveal is None:
+            raise Unavailable(
+                f"The secret input `{name}` is not open here,", code=UNAVAILABLE, hint="Read it in a task's property."
+            )
+        return self._reveal(ciphertext)
+
+
 def ancestors(execution: Execution, run: TaskRun) -> Iterator[TaskRun]:
     """The task runs of the containers around `run`, nearest first."""
     while run.parent_id is not None:
         run = execution.task_runs[run.parent_id]
         yield run
+
+
+def _inputs(context: Context) -> Mapping[str, Any] | None:
+    values = context.execution.inputs
+    secrets = frozenset(item.id for item in context.flow.inputs if isinstance(item, SecretInput))
+    if not secrets:
+        return values or None
+    return InputsView(values, secrets, context.facts.reveal) if values else None
 
 
 def _flow(context: Context) -> dict[str, Any]:
@@ -185,7 +241,7 @@ _ROOTS: dict[str, Callable[[Context], Any]] = {
     "execution": _execution,
     "task": _task,
     "taskrun": _taskrun,
-    "inputs": lambda context: context.execution.inputs or None,
+    "inputs": _inputs,
     "outputs": lambda context: RunsView(context, lambda run: run.outputs),
     "tasks": lambda context: RunsView(context, lambda run: {"state": run.state.value}),
     "vars": lambda context: {**context.flow.variables, **context.execution.variables},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import Struct, field
@@ -13,5 +13,7 @@ class Facts(Struct, frozen=True, kw_only=True):
 
     envs: Mapping[str, str] = field(default_factory=dict)  #: `envs.x`: KESTRA_X and ENV_X of the environment
     globals: Mapping[str, Any] = field(default_factory=dict)  #: `variables.globals` of the settings
+    #: Opens the ciphertext of a secret input, where somebody may read it and masks what he writes; None in decisions.
+    reveal: Callable[[str], str] | None = None
     #: A task run whose engines died this often under it is not tried again.
     deaths_allowed: int = 3

@@ -14,6 +14,8 @@ from engine.model.flow import FlowOutput
 
 #: The name under which a flow's outputs are evaluated; all other names are properties of a task.
 OUTPUTS = "outputs"
+#: Properties of which only the truth counts, so that their text is kept nowhere.
+VERDICTS = frozenset({"runIf", "condition"})
 
 
 def needs_outside(template: Any) -> bool:
@@ -25,7 +27,7 @@ def needs_outside(template: Any) -> bool:
     if isinstance(template, (list, tuple)):
         return any(needs_outside(part) for part in template)
     if isinstance(template, FlowOutput):
-        return needs_outside(template.value)
+        return template.type == "SECRET" or needs_outside(template.value)  # only a worker can seal it
     return False
 
 
@@ -45,6 +47,8 @@ def answer(name: str, template: Any, context: Mapping[str, Any], functions: Func
 
 def _output(output: FlowOutput, value: Any) -> Any:
     """A flow's output as its declared type."""
+    if value is None and output.required and "required" in output.model_fields_set:
+        raise ExpressionError(f"the output `{output.id}` is required, and its value is null", code="wrong-type")
     if value is None or output.type is None:
         return value
     try:

@@ -23,10 +23,11 @@ from engine.errors import TaskCancelled
 from engine.expressions import Functions, evaluate, render
 from engine.model.execution import Execution, TaskRun
 from engine.model.flow import Flow, RunnableTask
-from engine.ports import Clock, LogLine, Metric
+from engine.ports import Cipher, Clock, LogLine, Metric
 from engine.runtime.keyvalues import KeyValues
 from engine.runtime.masking import Masker
 from engine.runtime.outside import Asker
+from engine.runtime.sealing import revealing
 
 TRACE = 5
 #: The stop signal of work that nobody can stop, because it runs inside the loop.
@@ -48,6 +49,7 @@ class Assignment(Struct, frozen=True, kw_only=True):
     run: TaskRun
     task: RunnableTask
     facts: Facts
+    cipher: Cipher
     functions: Callable[[Asker], Functions]  #: what expressions may call
     kv: KeyValues
     clock: Clock
@@ -66,7 +68,8 @@ class AttemptContext:
         self._logger: logging.Logger | None = None
         self._folder: Path | None = None
         run = assignment.run
-        self._context = Context(assignment.flow, assignment.execution, run, assignment.facts)
+        facts = revealing(assignment.facts, assignment.cipher, self.masker.add)
+        self._context = Context(assignment.flow, assignment.execution, run, facts)
         self._functions: Functions | None = None
 
     # -- who and when

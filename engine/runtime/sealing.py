@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from engine.errors import ExpressionError, UsageError
+from msgspec.structs import replace
+
+from engine.core import Facts
+from engine.errors import UsageError
+from engine.expressions.faults import Unstoppable
 from engine.model.flow import FlowOutput
 from engine.model.inputs import Input, SecretInput
 from engine.model.sealed import sealed
@@ -37,6 +41,11 @@ def sealed_outputs(declared: Iterable[FlowOutput], values: Mapping[str, Any], ci
     }
 
 
+def revealing(facts: Facts, cipher: Cipher, mask: Callable[[str], None]) -> Facts:
+    """The facts for somebody who may read secret inputs."""
+    return replace(facts, reveal=revealer(cipher, mask))
+
+
 def revealer(cipher: Cipher, mask: Callable[[str], None]) -> Reveal:
     """Opens ciphertexts for somebody in whose writings `mask` sees to it that they do not appear."""
 
@@ -44,7 +53,7 @@ def revealer(cipher: Cipher, mask: Callable[[str], None]) -> Reveal:
         try:
             text = cipher.decrypt(ciphertext)
         except UsageError as error:
-            raise ExpressionError(f"This secret {error.message},", code="sealed", hint=error.hint) from None
+            raise Unstoppable(f"This secret stays closed: {error.message},", code="sealed", hint=error.hint) from None
         mask(text)
         return text
 

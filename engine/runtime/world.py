@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from engine.core import Facts
 from engine.expressions import Functions
-from engine.ports import Clock, Store
+from engine.ports import Cipher, Clock, Store
 from engine.runtime.outside import Asker
 from engine.sdk import Effect, Task
 
@@ -27,5 +27,6 @@ class World(Struct, frozen=True, kw_only=True):
     types: TaskTypes
     clock: Clock
     facts: Facts
+    cipher: Cipher  #: seals and opens the secrets among inputs and outputs
     #: What the expressions of an asker may call out to.
     functions: Callable[[Asker], Functions]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -15,6 +17,7 @@ from engine.expressions import Functions
 from engine.model.execution import Execution, StateChange
 from engine.model.flow import Flow
 from engine.model.state import State
+from engine.runtime.cipher import InstanceCipher
 from engine.runtime.clock import SystemClock
 from engine.runtime.ids import new_id
 from engine.runtime.loop import Loop
@@ -87,7 +90,14 @@ class Bench:
         return Functions(now=SystemClock().now, seed=asker.seed, secret=secret)
 
     def new_loop(self, workers: int = 4) -> Loop:
-        world = World(store=self.store, types=self.types, clock=SystemClock(), facts=Facts(), functions=self.functions)  # type: ignore[arg-type]
+        world = World(
+            store=self.store,
+            types=self.types,  # type: ignore[arg-type]
+            clock=SystemClock(),
+            facts=Facts(),
+            cipher=InstanceCipher(base64.b64encode(bytes(32)).decode(), Path("unused")),
+            functions=self.functions,
+        )
         loop = Loop(world, workers=workers)
         loop.start()
         return loop

@@ -68,7 +68,7 @@ class TestTwoEngines:
         assert (execution.state, execution.outputs, execution.labels) == (
             State.SUCCESS,
             {"greeting": "Hello Ada"},
-            {"team": "x"},
+            {"team": "x", "system.correlationId": execution.id},
         )
         assert told == [("greet", "SUCCESS"), ("say", "SUCCESS")]
         assert lines == ["Hello Ada"]
