@@ -87,8 +87,7 @@ class Engine:
     def store(self) -> Store:
         """The database. Reading needs no ownership; the first write takes it, or raises StoreBusy."""
         make_home(self.home)
-        url = self.settings.database.url
-        assert url is not None  # settled when the settings were loaded
+        url = self.settings.database.url or ""  # never empty: settled when the settings were loaded
         return patiently(lambda: open_store(url))  # another engine may just be making it
 
     @cached_property
@@ -111,7 +110,15 @@ class Engine:
         """What expressions may call out to."""
         env_file = self.project.folder / self.settings.secrets.env_file
         secrets = Secrets(os.environ, env_file, self.stored_secrets)
-        return Outside(clock=self._clock, envs=self.facts.envs, secrets=secrets, kv=self.kv, store=lambda: self.store)
+        return Outside(
+            clock=self._clock,
+            envs=self.facts.envs,
+            secrets=secrets,
+            kv=self.kv,
+            files=self.files,
+            allowed_paths=self.settings.files.allowed_paths,
+            store=lambda: self.store,
+        )
 
     @cached_property
     def kv(self) -> KeyValues:
@@ -148,14 +155,8 @@ class Engine:
             if self._loop is None:
                 self.store.own()
                 self.left_behind = self.store.unfinished() if self.settings.database.file else []
-                functions = self.outside.functions
                 world = World(
-                    store=self.store,
-                    types=self.catalog,
-                    clock=self._clock,
-                    facts=self.facts,
-                    cipher=self.cipher,
-                    functions=functions,
+                    store=self.store, types=self.catalog, clock=self._clock, facts=self.facts, outside=self.outside
                 )
                 self._loop = Loop(world, workers=self.settings.executor.threads or 16)
                 self._loop.start()

@@ -85,6 +85,12 @@ class Encryption(Definition):
     secret_key: str | None = None  #: base64; None: a key of its own in the state folder
 
 
+class Files(Definition):
+    """What flows may do with files."""
+
+    allowed_paths: Folders = ()  #: folders of this machine that `file:///` may read
+
+
 class Server(Definition):
     """Where `penstock server` listens."""
 
@@ -122,6 +128,7 @@ class Settings(Definition):
     variables: Variables = Field(default_factory=Variables.model_construct)
     secrets: Secrets = Field(default_factory=Secrets.model_construct)
     encryption: Encryption = Field(default_factory=Encryption.model_construct)
+    files: Files = Field(default_factory=Files.model_construct)
     server: Server = Field(default_factory=Server.model_construct)
     retention: Retention = Field(default_factory=Retention.model_construct)
     executor: Executor = Field(default_factory=Executor.model_construct)
@@ -319,7 +326,14 @@ def _resolve(settings: Settings, project: Project) -> Settings:
     return settings.model_copy(
         update={
             "database": settings.database.model_copy(update={"url": url}),
-            "flows": tuple(str(project.folder / Path(folder).expanduser()) for folder in settings.flows),
-            "plugins": tuple(str(project.folder / Path(folder).expanduser()) for folder in settings.plugins),
+            "flows": _absolute(settings.flows, project),
+            "plugins": _absolute(settings.plugins, project),
+            "files": settings.files.model_copy(
+                update={"allowed_paths": _absolute(settings.files.allowed_paths, project)}
+            ),
         }
     )
+
+
+def _absolute(folders: Folders, project: Project) -> Folders:
+    return tuple(str(project.folder / Path(folder).expanduser()) for folder in folders)

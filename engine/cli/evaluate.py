@@ -41,6 +41,7 @@ def evaluate(execution_id: str, expression: str, task_id: str | None) -> None:
                 namespace=flow.namespace,
                 flow_id=flow.id,
                 execution_id=execution.id,
+                execution=execution,
                 mask=secrets.add,
             )
             value = expressions.evaluate(expression, context, engine.outside.functions(asker))

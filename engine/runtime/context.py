@@ -10,10 +10,10 @@ import logging
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from msgspec import Struct
 
@@ -21,13 +21,14 @@ from engine.core.context import Context
 from engine.core.facts import Facts
 from engine.errors import TaskCancelled
 from engine.expressions import Functions, evaluate, render
+from engine.model import file_uri
 from engine.model.execution import Execution, TaskRun
 from engine.model.flow import Flow, RunnableTask
-from engine.ports import Cipher, Clock, LogLine, Metric
+from engine.ports import Clock, LogLine, Metric
 from engine.runtime.keyvalues import KeyValues
 from engine.runtime.masking import Masker
-from engine.runtime.outside import Asker
-from engine.runtime.sealing import revealing
+from engine.runtime.outside import Asker, Reach
+from engine.sdk.files import FileAccess
 
 TRACE = 5
 #: The stop signal of work that nobody can stop, because it runs inside the loop.
@@ -49,8 +50,7 @@ class Assignment(Struct, frozen=True, kw_only=True):
     run: TaskRun
     task: RunnableTask
     facts: Facts
-    cipher: Cipher
-    functions: Callable[[Asker], Functions]  #: what expressions may call
+    outside: Reach  #: what expressions may call, and what can be done with files
     kv: KeyValues
     clock: Clock
 
@@ -68,9 +68,9 @@ class AttemptContext:
         self._logger: logging.Logger | None = None
         self._folder: Path | None = None
         run = assignment.run
-        facts = revealing(assignment.facts, assignment.cipher, self.masker.add)
-        self._context = Context(assignment.flow, assignment.execution, run, facts)
+        self._context = Context(assignment.flow, assignment.execution, run, assignment.facts)
         self._functions: Functions | None = None
+        self._files: FileAccess | None = None
 
     # -- who and when
 
@@ -100,28 +100,40 @@ class AttemptContext:
 
     # -- expressions
 
-    def render(self, template: str) -> str:
-        return render(template, self._context, self.functions) if "{" in template else template
+    def render(self, template: str, variables: Mapping[str, Any] | None = None) -> str:
+        return render(template, self._seen(variables), self.functions) if "{" in template else template
 
-    def evaluate(self, template: Any) -> Any:
+    def evaluate(self, template: Any, variables: Mapping[str, Any] | None = None) -> Any:
         if not isinstance(template, str) or "{" not in template:
             return template
-        return evaluate(template, self._context, self.functions)
+        return evaluate(template, self._seen(variables), self.functions)
+
+    def _seen(self, variables: Mapping[str, Any] | None) -> Context:
+        """What an expression sees, with more variables before all others."""
+        if not variables:
+            return self._context
+        known = self._context
+        return Context(known.flow, known.execution, known.run, known.facts, variables)
 
     @property
     def functions(self) -> Functions:
         """What expressions may call out to; made when the first expression needs it."""
         if self._functions is None:
-            run, flow = self.assignment.run, self.assignment.flow
-            asker = Asker(
-                seed=f"{run.id}/{run.epoch}",
-                namespace=flow.namespace,
-                flow_id=flow.id,
-                execution_id=run.execution_id,
-                mask=self.masker.add,
-            )
-            self._functions = self.assignment.functions(asker)
+            self._functions = self.assignment.outside.functions(self._asker)
         return self._functions
+
+    @property
+    def _asker(self) -> Asker:
+        run, flow = self.assignment.run, self.assignment.flow
+        return Asker(
+            seed=f"{run.id}/{run.epoch}",
+            namespace=flow.namespace,
+            flow_id=flow.id,
+            execution_id=run.execution_id,
+            execution=self.assignment.execution,
+            folder=file_uri.task_run_folder(flow.namespace, flow.id, run.execution_id, run.task_id, run.id),
+            mask=self.masker.add,
+        )
 
     # -- what it tells
 
@@ -209,6 +221,18 @@ class AttemptContext:
             self.check_cancelled()
 
     # -- files
+
+    @property
+    def files(self) -> FileAccess:
+        if self._files is None:
+            self._files = self.assignment.outside.files(self._asker)
+        return self._files
+
+    def put_file(self, source: Path | bytes | BinaryIO, name: str | None = None) -> str:
+        return self.files.put(source, name)
+
+    def open_file(self, uri: str) -> BinaryIO:
+        return self.files.open(uri)
 
     @property
     def working_dir(self) -> Path:

@@ -7,20 +7,24 @@ that is handed out is masked in whatever the asker writes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Protocol
 
 from msgspec import Struct
 
 from engine.errors import ExpressionError
 from engine.expressions import Functions
-from engine.ports import Clock, Store
+from engine.model.execution import Execution
+from engine.ports import Clock, Files, Store
 from engine.runtime import cipher
 from engine.runtime.error_logs import error_logs
+from engine.runtime.files import is_related
 from engine.runtime.free_port import random_port
 from engine.runtime.holidays import is_public_holiday
 from engine.runtime.keyvalues import KeyValues
 from engine.runtime.secrets import Secrets
+from engine.sdk import FileAccess
 from engine.sdk.ion import from_ion, to_ion
 
 
@@ -35,11 +39,21 @@ class Asker(Struct, frozen=True, kw_only=True):
     namespace: str
     flow_id: str
     execution_id: str | None = None  #: None while there is none yet, as for an input's default
+    execution: Execution | None = None  #: whose files, and those of its family, may be read
+    folder: str | None = None  #: where a running task's files go
     mask: Callable[[str], None] = _unmasked  #: hears every secret that is handed out
 
 
+class Reach(Protocol):
+    """What there is outside, for one asker or another."""
+
+    def functions(self, asker: Asker) -> Functions: ...
+
+    def files(self, asker: Asker) -> FileAccess: ...
+
+
 class Outside:
-    """Gives each asker its functions."""
+    """Gives each asker its functions and its files."""
 
     def __init__(
         self,
@@ -47,6 +61,8 @@ class Outside:
         clock: Clock,
         envs: Mapping[str, str],
         secrets: Secrets,
+        files: Files,
+        allowed_paths: Sequence[str] = (),
         kv: KeyValues | None = None,
         store: Callable[[], Store] | None = None,
     ) -> None:
@@ -54,10 +70,13 @@ class Outside:
         self._envs = envs
         self._secrets = secrets
         self._kv = kv
+        self._files = files
+        self._allowed_paths = allowed_paths
         self._store = store  #: opened by whoever needs it first
 
     def functions(self, asker: Asker) -> Functions:
         """What this asker's expressions may call."""
+        files = self.files(asker)
         return Functions(
             now=self._clock.now,
             seed=asker.seed,
@@ -66,6 +85,11 @@ class Outside:
             encrypt=cipher.encrypt,
             decrypt=cipher.decrypt,
             env=self._env,
+            read=files.read_text,
+            file_uri=files.uri,
+            file_size=files.size,
+            file_exists=files.exists,
+            is_file_empty=files.is_empty,
             from_ion=_from_ion,
             to_ion=to_ion,
             error_logs=self._error_logs(asker),
@@ -78,6 +102,17 @@ class Outside:
         """None for an asker without an execution, who has no log."""
         store, execution_id = self._store, asker.execution_id
         return None if store is None or execution_id is None else lambda: error_logs(store(), execution_id)
+
+    def files(self, asker: Asker) -> FileAccess:
+        """What this asker can do with files. Without an execution: read those of namespaces."""
+        execution = asker.execution
+        return FileAccess(
+            self._files,
+            namespace=asker.namespace,
+            folder=asker.folder,
+            related=partial(is_related, execution) if execution is not None else lambda execution_id: False,
+            allowed_paths=self._allowed_paths,
+        )
 
     def _env(self, name: str, *, default: Any = None, **_: object) -> Any:
         return self._envs.get(name) or default

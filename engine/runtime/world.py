@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 from msgspec import Struct
 
 from engine.core import Facts
-from engine.expressions import Functions
-from engine.ports import Cipher, Clock, Store
-from engine.runtime.outside import Asker
+from engine.ports import Clock, Store
+from engine.runtime.outside import Reach
 from engine.sdk import Effect, Task
 
 
@@ -27,6 +25,4 @@ class World(Struct, frozen=True, kw_only=True):
     types: TaskTypes
     clock: Clock
     facts: Facts
-    cipher: Cipher  #: seals and opens the secrets among inputs and outputs
-    #: What the expressions of an asker may call out to.
-    functions: Callable[[Asker], Functions]
+    outside: Reach  #: what the expressions and the tasks of an asker may call out to

@@ -3,6 +3,7 @@
 from engine.errors import RetryLater, TaskCancelled, TaskFailed
 from engine.model.keyvalue import KeyValue, ValueType
 from engine.sdk.context import LOG_LEVELS, LogLevel, RunContext, truthy
+from engine.sdk.files import FileAccess
 from engine.sdk.ion import read_rows, write_rows
 from engine.sdk.keyvalues import KeyValues, checked_key
 from engine.sdk.task import Definition, Effect, Example, Output, Secret, Static, Task
@@ -12,6 +13,7 @@ __all__ = [
     "Definition",
     "Effect",
     "Example",
+    "FileAccess",
     "KeyValue",
     "KeyValues",
     "LogLevel",

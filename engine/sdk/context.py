@@ -9,8 +9,9 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, BinaryIO, Literal, Protocol
 
+from engine.sdk.files import FileAccess
 from engine.sdk.keyvalues import KeyValues
 
 LogLevel = Literal["ERROR", "WARN", "INFO", "DEBUG", "TRACE"]
@@ -61,6 +62,22 @@ class RunContext(Protocol):
         """A private empty folder, made when first asked for, removed after the attempt."""
 
     @property
+    def files(self) -> FileAccess:
+        """All that can be done with stored files: their sizes, deleting them, the files of a namespace."""
+
+    def put_file(self, source: Path | bytes | BinaryIO, name: str | None = None) -> str:
+        """Store a file under this task run, for the tasks that follow, and return its URI.
+
+        `name` may have folders in it; without one, a path keeps its own, and content gets one by chance.
+        """
+
+    def open_file(self, uri: str) -> BinaryIO:
+        """The content of a file by a URI of any kind (see FileAccess), to be read and closed.
+
+        Raises NotFound, and FileRefused for a file that this execution may not read.
+        """
+
+    @property
     def idempotency_key(self) -> str:
         """The same for every attempt of this task run, also after a crash. Send it to services that honour one."""
 
@@ -81,10 +98,10 @@ class RunContext(Protocol):
     def now(self) -> datetime:
         """The time, aware UTC."""
 
-    def render(self, template: str) -> str:
-        """Render an expression to text."""
+    def render(self, template: str, variables: Mapping[str, Any] | None = None) -> str:
+        """Render an expression to text. It sees `variables` before all others."""
 
-    def evaluate(self, template: Any) -> Any:
+    def evaluate(self, template: Any, variables: Mapping[str, Any] | None = None) -> Any:
         """Evaluate an expression to its native value; anything but text comes back as it is."""
 
     def counter(self, name: str, value: float = 1, **tags: str) -> None:

@@ -19,18 +19,22 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from engine.dialect.document import read
 from engine.dialect.source import decode
 from engine.errors import NotFound, PluginBroken, RetryLater, TaskCancelled, TaskFailed, UsageError
 from engine.expressions import Functions, evaluate, render
+from engine.model import file_uri
 from engine.model.state import State
 from engine.sdk.context import LOG_LEVELS
 from engine.sdk.fake_keyvalues import FakeKeyValues
 from engine.sdk.faults import told
+from engine.sdk.files import FileAccess
 from engine.sdk.folder import load_folder
+from engine.sdk.memory_files import MemoryFiles
 from engine.sdk.outputs import plain
 from engine.sdk.properties import render_properties, secret_values
 from engine.sdk.task import RESERVED, Task
@@ -62,6 +66,7 @@ class TaskResult:
     outputs: Mapping[str, Any]
     logs: list[Log]
     metrics: list[Metric]
+    files: Mapping[str, bytes] = field(default_factory=dict)  #: what is stored in the end, by URI
     error: str | None = None
     retry_after: float | None = None  #: seconds, when the task raised RetryLater
     exception: BaseException | None = None  #: what was raised, with its traceback
@@ -86,6 +91,7 @@ class FakeContext:
     logs: list[Log] = field(default_factory=list)
     metrics: list[Metric] = field(default_factory=list)
     slept: float = 0.0  #: seconds
+    storage: MemoryFiles = field(default_factory=MemoryFiles)
 
     def __post_init__(self) -> None:
         self.logger = logging.Logger(self.task_id, LOG_LEVELS["TRACE"])
@@ -93,9 +99,31 @@ class FakeContext:
         self._masked: list[str] = []
         self._folder: Path | None = None
         self.kv.now = self.now
-        self._functions = Functions(
-            now=self.now, seed=self.task_run_id, secret=self._secret, kv=self.kv.function(self.namespace)
+        self.files = FileAccess(
+            self.storage,
+            namespace=self.namespace,
+            folder=file_uri.task_run_folder(
+                self.namespace, self.flow_id, self.execution_id, self.task_id, self.task_run_id
+            ),
+            related=lambda execution_id: True,  # whatever the test has put there
         )
+        self._functions = Functions(
+            now=self.now,
+            seed=self.task_run_id,
+            secret=self._secret,
+            kv=self.kv.function(self.namespace),
+            read=self.files.read_text,
+            file_uri=self.files.uri,
+            file_size=self.files.size,
+            file_exists=self.files.exists,
+            is_file_empty=self.files.is_empty,
+        )
+
+    def put_file(self, source: Path | bytes | BinaryIO, name: str | None = None) -> str:
+        return self.files.put(source, name)
+
+    def open_file(self, uri: str) -> BinaryIO:
+        return self.files.open(uri)
 
     @property
     def working_dir(self) -> Path:
@@ -120,11 +148,13 @@ class FakeContext:
     def now(self) -> datetime:
         return START + timedelta(seconds=self.slept)
 
-    def render(self, template: str) -> str:
-        return render(template, self.variables, self._functions)
+    def render(self, template: str, variables: Mapping[str, Any] | None = None) -> str:
+        return render(template, {**self.variables, **(variables or {})}, self._functions)
 
-    def evaluate(self, template: Any) -> Any:
-        return evaluate(template, self.variables, self._functions) if isinstance(template, str) else template
+    def evaluate(self, template: Any, variables: Mapping[str, Any] | None = None) -> Any:
+        if not isinstance(template, str):
+            return template
+        return evaluate(template, {**self.variables, **(variables or {})}, self._functions)
 
     def counter(self, name: str, value: float = 1, **tags: str) -> None:
         self.metrics.append(Metric(name, "counter", value, tags))
@@ -171,12 +201,14 @@ def run_task(
     vars: Mapping[str, Any] | None = None,  # noqa: A002  the word in expressions
     secrets: Mapping[str, str] | None = None,
     kv: FakeKeyValues | None = None,
+    files: Mapping[str, str | bytes] | None = None,
     plugins: str | Path | None = None,
     cancel_after: float | None = None,
 ) -> TaskResult:
     """Run a task as it would stand in a flow: YAML text, or a map whose `type` may be the class itself.
 
-    `inputs`, `outputs` (by task id), `vars` and `secrets` are what its expressions see; `kv` holds what flows remember;
+    `inputs`, `outputs` (by task id), `vars` and `secrets` are what its expressions see; `files` are what is stored, by
+    a URI of any kind, or by a path in the namespace; `kv` holds what flows remember;
     `plugins` is a folder to find the type in; `cancel_after` tells the task to stop once it has slept so many seconds.
     Raises UsageError, NotFound or PluginBroken when there is nothing to run.
     """
@@ -200,6 +232,9 @@ def run_task(
         kv=kv or FakeKeyValues(),
         cancel_after=cancel_after,
     )
+    for uri, content in (files or {}).items():
+        content = content.encode() if isinstance(content, str) else content
+        context.storage.put(context.files.uri(uri), BytesIO(content))
     properties = {key: value for key, value in definition.items() if key not in RESERVED}
     try:
         return _attempt(task_class, properties, context)
@@ -214,6 +249,7 @@ def _attempt(task_class: type[Task], properties: Mapping[str, Any], context: Fak
             outputs=plain(returned) or {},
             logs=context.logs,
             metrics=context.metrics,
+            files=context.storage.contents,
             error=context.masked(told(error)) if error else None,
             retry_after=error.seconds if isinstance(error, RetryLater) else None,
             exception=error,

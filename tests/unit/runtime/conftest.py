@@ -23,7 +23,8 @@ from engine.runtime.ids import new_id
 from engine.runtime.loop import Loop
 from engine.runtime.outside import Asker
 from engine.runtime.world import World
-from engine.sdk import Output, RetryLater, RunContext, Secret, Task, TaskFailed
+from engine.sdk import FileAccess, Output, RetryLater, RunContext, Secret, Task, TaskFailed
+from engine.sdk.memory_files import MemoryFiles
 from engine.store import MemoryStore
 
 
@@ -76,6 +77,7 @@ class Bench:
 
     def __init__(self) -> None:
         self.store = MemoryStore()
+        self.storage = MemoryFiles()
         self.types = Types()
         self.secrets = {"KEY": "s3cr3t-value"}
         self.loop = self.new_loop()
@@ -89,6 +91,9 @@ class Bench:
 
         return Functions(now=SystemClock().now, seed=asker.seed, secret=secret)
 
+    def files(self, asker: Asker) -> FileAccess:
+        return FileAccess(self.storage, namespace=asker.namespace, folder=asker.folder)
+
     def new_loop(self, workers: int = 4) -> Loop:
         world = World(
             store=self.store,
@@ -96,7 +101,7 @@ class Bench:
             clock=SystemClock(),
             facts=Facts(),
             cipher=InstanceCipher(base64.b64encode(bytes(32)).decode(), Path("unused")),
-            functions=self.functions,
+            outside=self,
         )
         loop = Loop(world, workers=workers)
         loop.start()

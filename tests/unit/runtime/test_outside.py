@@ -18,6 +18,7 @@ from engine.runtime.clock import SystemClock
 from engine.runtime.outside import Asker, Outside
 from engine.runtime.secrets import Secrets
 from engine.sdk import RunContext
+from engine.sdk.memory_files import MemoryFiles
 from engine.store import MemoryStore
 from tests.unit.runtime.conftest import Bench
 from tests.unit.web import Reply, serving
@@ -27,7 +28,7 @@ AT = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 
 def asked(expression: str, variables: dict[str, Any] | None = None, **adapters: Any) -> Any:
     """The value of an expression of the execution `e`."""
-    outside = Outside(clock=SystemClock(), envs={}, secrets=Secrets({}), **adapters)
+    outside = Outside(clock=SystemClock(), envs={}, files=MemoryFiles(), secrets=Secrets({}), **adapters)
     asker = Asker(seed="e", namespace="n", flow_id="f", execution_id="e")
     return evaluate(expression, variables or {}, outside.functions(asker))
 
@@ -136,7 +137,7 @@ def test_error_logs_are_all_error_lines_of_this_execution() -> None:
 
 
 def test_who_has_no_execution_has_no_error_logs() -> None:
-    outside = Outside(clock=SystemClock(), envs={}, secrets=Secrets({}), store=MemoryStore)
+    outside = Outside(clock=SystemClock(), envs={}, files=MemoryFiles(), secrets=Secrets({}), store=MemoryStore)
     functions = outside.functions(Asker(seed="s", namespace="n", flow_id="f"))
     with pytest.raises(ExpressionError, match="`errorLogs` is not available here"):
         evaluate("{{ errorLogs() }}", {}, functions)
@@ -146,7 +147,11 @@ def test_a_task_in_errors_sees_why_the_task_before_it_failed(
     bench: Bench, actions: dict[str, Callable[[RunContext], Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outside = Outside(
-        clock=SystemClock(), envs={}, secrets=Secrets({"SECRET_KEY": "hunter22"}), store=lambda: bench.store
+        clock=SystemClock(),
+        envs={},
+        files=MemoryFiles(),
+        secrets=Secrets({"SECRET_KEY": "hunter22"}),
+        store=lambda: bench.store,
     )
     monkeypatch.setattr(bench, "functions", outside.functions)
     bench.loop.stop(grace=0.0)
