@@ -23,6 +23,9 @@ class FakeKeyValues:
         pair = self.pairs.get((namespace, key))
         return None if pair is None or pair.is_expired(self.now()) else pair
 
+    def find(self, namespace: str, key: str) -> KeyValue | None:
+        return next((pair for place in parents(namespace) if (pair := self.get(place, key)) is not None), None)
+
     def set(
         self,
         namespace: str,
@@ -78,9 +81,9 @@ class FakeKeyValues:
         """`kv(key, namespace, errorOnMissing)` for expressions."""
 
         def kv(key: str, *, namespace: str | None = None, error_on_missing: bool = True) -> Any:
-            for place in (namespace,) if namespace else parents(own_namespace):
-                if (pair := self.get(place, key)) is not None:
-                    return pair.content
+            pair = self.get(namespace, key) if namespace else self.find(own_namespace, key)
+            if pair is not None:
+                return pair.content
             if error_on_missing:
                 raise NotFound(f'there is no key "{key}"', hint="set it in the FakeKeyValues that run_task is given")
             return None

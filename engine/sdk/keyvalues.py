@@ -24,6 +24,9 @@ class KeyValues(Protocol):
     def get(self, namespace: str, key: str) -> KeyValue | None:
         """The pair in exactly this namespace."""
 
+    def find(self, namespace: str, key: str) -> KeyValue | None:
+        """The pair in the namespace, or else in the nearest of its parents that has one."""
+
     def set(
         self,
         namespace: str,
