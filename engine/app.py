@@ -156,7 +156,12 @@ class Engine:
                 self.store.own()
                 self.left_behind = self.store.unfinished() if self.settings.database.file else []
                 world = World(
-                    store=self.store, types=self.catalog, clock=self._clock, facts=self.facts, outside=self.outside
+                    store=self.store,
+                    types=self.catalog,
+                    clock=self._clock,
+                    facts=self.facts,
+                    cipher=self.cipher,
+                    outside=self.outside,
                 )
                 self._loop = Loop(world, workers=self.settings.executor.threads or 16)
                 self._loop.start()

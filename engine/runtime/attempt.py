@@ -8,14 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.core.rendering import answer
+from msgspec import Struct
+
+from engine.core.rendering import OUTPUTS, VERDICTS, answer
 from engine.errors import ExpressionError, PenstockError, RetryLater, TaskCancelled, TaskFailed
 from engine.expressions import Functions
 from engine.model.duration import parse_duration
 from engine.model.events import AttemptFinished, Evaluated
 from engine.model.state import State
-from engine.ports import Clock
+from engine.ports import Cipher, Clock
 from engine.runtime.context import AttemptContext
+from engine.runtime.masking import Masker
+from engine.runtime.sealing import sealed_outputs
 from engine.sdk import Task
 from engine.sdk.faults import told
 from engine.sdk.outputs import plain
@@ -54,15 +58,30 @@ def set_deadline(context: AttemptContext, clock: Clock) -> str | None:
     return None
 
 
-def run_evaluation(
-    name: str, template: Any, run_id: str | None, context: Mapping[str, Any], functions: Functions, clock: Clock
-) -> Evaluated:
-    """Answer an `Evaluate` command."""
+class Question(Struct, frozen=True, kw_only=True):
+    """What an `Evaluate` command asks, and all that is needed to answer it."""
+
+    name: str
+    template: Any
+    run_id: str | None
+    context: Mapping[str, Any]
+    functions: Functions
+    masker: Masker  #: hears the secrets that `context` and `functions` give
+    cipher: Cipher
+
+
+def run_evaluation(question: Question, clock: Clock) -> Evaluated:
+    """Answer an `Evaluate` command. The answer will be stored, so no secret leaves with it."""
+    name, run_id, mask = question.name, question.run_id, question.masker
     try:
-        value = answer(name, template, context, functions)
+        value = answer(name, question.template, question.context, question.functions)
+        if name == OUTPUTS and run_id is None:
+            value = sealed_outputs(question.template, value, question.cipher)
+        if name not in VERDICTS:
+            value = mask.value(value)
         return Evaluated(at=clock.now(), name=name, task_run_id=run_id, value=value)
-    except ExpressionError as error:
-        return Evaluated(at=clock.now(), name=name, task_run_id=run_id, error=error.message)
+    except PenstockError as error:
+        return Evaluated(at=clock.now(), name=name, task_run_id=run_id, error=mask.text(error.message))
 
 
 def _finished(

@@ -24,10 +24,11 @@ from engine.expressions import Functions, evaluate, render
 from engine.model import file_uri
 from engine.model.execution import Execution, TaskRun
 from engine.model.flow import Flow, RunnableTask
-from engine.ports import Clock, LogLine, Metric
+from engine.ports import Cipher, Clock, LogLine, Metric
 from engine.runtime.keyvalues import KeyValues
 from engine.runtime.masking import Masker
 from engine.runtime.outside import Asker, Reach
+from engine.runtime.sealing import revealing
 from engine.sdk.files import FileAccess
 
 TRACE = 5
@@ -50,6 +51,7 @@ class Assignment(Struct, frozen=True, kw_only=True):
     run: TaskRun
     task: RunnableTask
     facts: Facts
+    cipher: Cipher
     outside: Reach  #: what expressions may call, and what can be done with files
     kv: KeyValues
     clock: Clock
@@ -68,7 +70,8 @@ class AttemptContext:
         self._logger: logging.Logger | None = None
         self._folder: Path | None = None
         run = assignment.run
-        self._context = Context(assignment.flow, assignment.execution, run, assignment.facts)
+        facts = revealing(assignment.facts, assignment.cipher, self.masker.add)
+        self._context = Context(assignment.flow, assignment.execution, run, facts)
         self._functions: Functions | None = None
         self._files: FileAccess | None = None
 

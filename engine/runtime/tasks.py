@@ -13,12 +13,14 @@ from engine.model.execution import Execution, TaskRun
 from engine.model.flow import RunnableTask
 from engine.model.state import State
 from engine.ports import LogLine, Metric
-from engine.runtime.attempt import run_attempt, run_evaluation, set_deadline
+from engine.runtime.attempt import Question, run_attempt, run_evaluation, set_deadline
 from engine.runtime.batch import Active
 from engine.runtime.context import Assignment, AttemptContext
 from engine.runtime.keyvalues import KeyValues
+from engine.runtime.masking import Masker
 from engine.runtime.messages import Happened, Message, Told, Wake
 from engine.runtime.outside import Asker
+from engine.runtime.sealing import revealing
 from engine.runtime.workers import Job, Workers
 from engine.runtime.world import World
 
@@ -65,6 +67,7 @@ class Tasks:
             run=run,
             task=_runnable(active, run),
             facts=world.facts,
+            cipher=world.cipher,
             outside=world.outside,
             kv=self._kv,
             clock=world.clock,
@@ -112,16 +115,27 @@ class Tasks:
         subject = run.id if run is not None else execution.id
         key = (f"{subject}/{command.name}", EVALUATION)
         control = _Evaluation()
-        context = Context(active.flow, execution, run, self._world.facts)
-        flow = active.flow
+        flow, world, masker = active.flow, self._world, Masker()
         asker = Asker(
-            seed=key[0], namespace=flow.namespace, flow_id=flow.id, execution_id=execution.id, execution=execution
+            seed=key[0],
+            namespace=flow.namespace,
+            flow_id=flow.id,
+            execution_id=execution.id,
+            execution=execution,
+            mask=masker.add,
         )
-        functions = self._world.outside.functions(asker)
+        question = Question(
+            name=command.name,
+            template=template,
+            run_id=command.task_run_id,
+            context=Context(flow, execution, run, revealing(world.facts, world.cipher, masker.add)),
+            functions=world.outside.functions(asker),
+            masker=masker,
+            cipher=world.cipher,
+        )
 
         def work() -> None:
-            event = run_evaluation(command.name, template, command.task_run_id, context, functions, self._world.clock)
-            self._post(Happened(execution.id, event, key))
+            self._post(Happened(execution.id, run_evaluation(question, world.clock), key))
 
         self._owners[key] = active
         self._workers.submit(Job(key, work, control))

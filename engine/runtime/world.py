@@ -7,7 +7,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from engine.core import Facts
-from engine.ports import Clock, Store
+from engine.ports import Cipher, Clock, Store
 from engine.runtime.outside import Reach
 from engine.sdk import Effect, Task
 
@@ -25,4 +25,5 @@ class World(Struct, frozen=True, kw_only=True):
     types: TaskTypes
     clock: Clock
     facts: Facts
+    cipher: Cipher  #: seals and opens the secrets among inputs and outputs
     outside: Reach  #: what the expressions and the tasks of an asker may call out to
