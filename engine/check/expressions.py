@@ -19,7 +19,7 @@ from engine.dialect.document import Document, Path
 from engine.dialect.source import Span
 from engine.dialect.templates import PROSE, RAW, span_in, unparsed
 from engine.errors import ExpressionError, PenstockError
-from engine.expressions import is_template
+from engine.expressions import is_template, language
 from engine.model.diagnostic import Diagnostic, Edit, Severity
 from engine.model.flow import Task
 from engine.sdk.shapes import as_written, shapes_of
@@ -44,12 +44,15 @@ class Written:
 
 def check_expressions(document: Document, rendered: Iterable[Written], declared: Declared) -> Iterator[Diagnostic]:
     """All findings about the types of expressions, in no order."""
+    chosen = language(document.data.get("expressions"))
     for written in rendered:
         try:
+            if not chosen.is_common(written.text):
+                continue  # its types are nobody's business: nothing is said that might be wrong
             findings = infer(written.text, Roots(declared, written.site))
         except ExpressionError as error:
             if PROSE.intersection(written.path) or written.is_key:  # all others the dialect has told of
-                yield unparsed(document, written.path, written.text, error)
+                yield unparsed(document, written.path, written.text, error, chosen)
             continue
         for finding in findings:
             yield diagnostic(document, written, finding)

@@ -12,6 +12,7 @@ from engine.check.expressions import Written, diagnostic
 from engine.check.inference import Finding
 from engine.dialect.document import Document
 from engine.errors import ExpressionError
+from engine.expressions import KESTRA, language
 from engine.model.diagnostic import Diagnostic, Severity
 
 #: By the name of the function that reads a key: whether there is such a key.
@@ -22,6 +23,8 @@ _WORDS = {"secret": "secret", "kv": "key in the key-value store"}
 
 def unknown_keys(document: Document, rendered: Iterable[Written], keys: Keys) -> Iterator[Diagnostic]:
     """The keys that are written out and not there."""
+    if language(document.data.get("expressions")) is not KESTRA:
+        return
     for written in rendered:
         if not any(f"{name}(" in written.text for name in keys):
             continue

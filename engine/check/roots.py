@@ -164,7 +164,7 @@ class _Runs(Mapping[str, Type]):
                 return Trouble("unordered-tasks", message, Severity.WARNING, hint)
             case When.CHOSEN:
                 message = f'the task "{node.id}" does not run in every case'
-                return Trouble("may-not-run", message, Severity.HINT, "give a default: `?? ''`")
+                return Trouble("may-not-run", message, Severity.HINT, "give a default: `| default('')`")
         return None
 
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 @click.option("--task", "task_id", metavar="ID", help="See it as this task saw it (its last run).")
 def evaluate(execution_id: str, expression: str, task_id: str | None) -> None:
     """Evaluate an expression as an execution sees it: penstock eval latest '{{ outputs }}'."""
-    from engine import expressions
     from engine.core.context import Context
+    from engine.expressions import language
     from engine.present import json_ready
     from engine.runtime.outside import Asker
 
@@ -44,7 +44,7 @@ def evaluate(execution_id: str, expression: str, task_id: str | None) -> None:
                 execution=execution,
                 mask=secrets.add,
             )
-            value = expressions.evaluate(expression, context, engine.outside.functions(asker))
+            value = language(flow.expressions).evaluate(expression, context, engine.outside.functions(asker))
         except ExpressionError as error:
             raise UsageError(f"{error.message}{_caret(error, expression)}", hint=error.hint) from None
     text = value if isinstance(value, str) else as_json(json_ready(value))

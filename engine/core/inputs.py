@@ -15,7 +15,7 @@ from msgspec import Struct
 from engine.core.coercion import coerce
 from engine.dialect.suggest import nearest
 from engine.errors import ExpressionError, InputsInvalid
-from engine.expressions import Functions, evaluate
+from engine.expressions import KESTRA, Functions, Language
 from engine.model.inputs import FileInput, Input, MultiselectInput, SecretInput, SelectInput
 from engine.model.sealed import MASK, ciphertext_of
 
@@ -51,6 +51,7 @@ def resolve_inputs(
     attach: Attach | None = None,
     ask: Ask | None = None,
     secrets: list[str] | None = None,
+    written_in: Language = KESTRA,
 ) -> dict[str, Any]:
     """The values of all inputs that apply, nested by the dots in their ids; those of secrets are still open.
 
@@ -58,7 +59,7 @@ def resolve_inputs(
     `functions` what they may call; `secrets` are what no message shows, and functions may add to them.
     Raises InputsInvalid with every problem. Values are plain JSON (`engine.model.inputs` says which).
     """
-    resolution = _Resolution(declared, submitted, variables or {}, functions, attach, ask, secrets)
+    resolution = _Resolution(declared, submitted, variables or {}, functions, attach, ask, secrets, written_in)
     resolution.run()
     problems = resolution.problems()
     if problems:
@@ -74,9 +75,10 @@ def examine_inputs(
     variables: Mapping[str, Any] | None = None,
     functions: Functions | None = None,
     attach: Attach | None = None,
+    written_in: Language = KESTRA,
 ) -> list[Examined]:
     """What would become of every declared input, in the order of the flow. Raises nothing."""
-    resolution = _Resolution(declared, submitted, variables or {}, functions, attach, None, None)
+    resolution = _Resolution(declared, submitted, variables or {}, functions, attach, None, None, written_in)
     resolution.run()
     return [resolution.examined[item.id] for item in declared]
 
@@ -116,12 +118,14 @@ class _Resolution:
         attach: Attach | None,
         ask: Ask | None,
         secrets: list[str] | None,
+        written_in: Language,
     ) -> None:
         self._declared = {item.id: item for item in declared}
         self._submitted = dict(flattened(submitted, self._declared))
         self._variables = variables
         self._functions = functions or Functions()
         self._attach = attach
+        self._written_in = written_in
         self._ask = ask
         self._secrets = secrets if secrets is not None else []
         self.values: dict[str, Any] = {}
@@ -239,7 +243,7 @@ class _Resolution:
             return {key: self._evaluate(entry) for key, entry in template.items()}
         if not isinstance(template, str) or "{" not in template:
             return template
-        return evaluate(template, {**self._variables, "inputs": nested(self.values)}, self._functions)
+        return self._written_in.evaluate(template, {**self._variables, "inputs": nested(self.values)}, self._functions)
 
     def _unknown(self, name: str, value: Any) -> str:
         close = nearest(name, self._declared)

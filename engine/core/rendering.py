@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.core.coercion import coerce_to
 from engine.errors import ExpressionError
-from engine.expressions import Functions, evaluate, is_pure, is_template, render
+from engine.expressions import KESTRA, Functions, Language, is_template
 from engine.model.flow import FlowOutput
 
 #: The name under which a flow's outputs are evaluated; all other names are properties of a task.
@@ -17,32 +17,38 @@ OUTPUTS = "outputs"
 #: Properties of which only the truth counts, so that their text is kept nowhere.
 VERDICTS = frozenset({"runIf", "condition"})
 
+#: Properties that are conditions: only their truth counts.
+_JUDGED = frozenset({"runIf", "condition", "when", "expression"})
 
-def needs_outside(template: Any) -> bool:
+
+def needs_outside(template: Any, written_in: Language = KESTRA) -> bool:
     """Whether evaluating this calls out, so that a worker must do it."""
     if isinstance(template, str):
-        return is_template(template) and not is_pure(template)
+        return is_template(template) and not written_in.is_pure(template)
     if isinstance(template, Mapping):
-        return any(needs_outside(part) for pair in template.items() for part in pair)
+        return any(needs_outside(part, written_in) for pair in template.items() for part in pair)
     if isinstance(template, (list, tuple)):
-        return any(needs_outside(part) for part in template)
+        return any(needs_outside(part, written_in) for part in template)
     if isinstance(template, FlowOutput):
-        return template.type == "SECRET" or needs_outside(template.value)  # only a worker can seal it
+        return template.type == "SECRET" or needs_outside(template.value, written_in)  # only a worker can seal it
     return False
 
 
-def answer(name: str, template: Any, context: Mapping[str, Any], functions: Functions) -> Any:
+def answer(
+    name: str, template: Any, context: Mapping[str, Any], functions: Functions, written_in: Language = KESTRA
+) -> Any:
     """The value of a steering property. Raises ExpressionError.
 
     `values` and flow outputs keep their types; everything else is judged as text.
     """
     if name == OUTPUTS:
-        return {output.id: _output(output, deep(output.value, context, functions)) for output in template}
+        return {output.id: _output(output, deep(output.value, context, functions, written_in)) for output in template}
     if name == "values":
-        return deep(template, context, functions)
+        return deep(template, context, functions, written_in)
     if isinstance(template, bool):
         return "true" if template else "false"
-    return render(str(template), context, functions)
+    text = written_in.condition if name in _JUDGED else written_in.render
+    return text(str(template), context, functions)
 
 
 def _output(output: FlowOutput, value: Any) -> Any:
@@ -57,15 +63,17 @@ def _output(output: FlowOutput, value: Any) -> Any:
         raise ExpressionError(f"the output `{output.id}` is no {output.type}: {error}", code="wrong-type") from None
 
 
-def deep(template: Any, context: Mapping[str, Any], functions: Functions) -> Any:
+def deep(template: Any, context: Mapping[str, Any], functions: Functions, written_in: Language) -> Any:
     """A value with every text in it evaluated, map keys too."""
     if isinstance(template, str):
-        return evaluate(template, context, functions)
+        return written_in.evaluate(template, context, functions)
     if isinstance(template, Mapping):
         return {
-            render(key, context, functions) if isinstance(key, str) else key: deep(part, context, functions)
+            (written_in.render(key, context, functions) if isinstance(key, str) else key): deep(
+                part, context, functions, written_in
+            )
             for key, part in template.items()
         }
     if isinstance(template, Sequence):
-        return [deep(part, context, functions) for part in template]
+        return [deep(part, context, functions, written_in) for part in template]
     return template

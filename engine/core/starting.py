@@ -15,7 +15,7 @@ from engine.core.ending import end_run
 from engine.core.flowable import flowable
 from engine.core.rendering import answer, needs_outside
 from engine.errors import ExpressionError
-from engine.expressions import Functions, truthy
+from engine.expressions import Functions, language, truthy
 from engine.model.commands import Evaluate, QueueTask
 from engine.model.events import Evaluated
 from engine.model.execution import TaskRun
@@ -74,13 +74,14 @@ def ask(draft: Draft, run: TaskRun | None, name: str, template: Any, answered: E
         if answered.error is not None:
             raise Unanswerable(f"`{name}` could not be evaluated: {answered.error}")
         return answered.value
-    if needs_outside(template):
+    written_in = language(draft.flow.expressions)
+    if needs_outside(template, written_in):
         draft.command(Evaluate(name, run.id if run is not None else None))
         return PENDING
     context = Context(draft.flow, draft.snapshot(), run, draft.facts)
     seed = f"{run.id if run is not None else draft.execution.id}/{name}"
     try:
-        return answer(name, template, context, Functions(now=lambda: draft.at, seed=seed))
+        return answer(name, template, context, Functions(now=lambda: draft.at, seed=seed), written_in)
     except ExpressionError as error:
         if error.code == "function-unavailable":
             # The call was hidden in data (`render(vars.x)`): only now can it be seen, and a worker can make it.

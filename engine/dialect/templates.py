@@ -19,6 +19,7 @@ from engine.errors import ExpressionError
 from engine.model.diagnostic import Diagnostic, Edit, Severity
 
 if TYPE_CHECKING:
+    from engine.expressions import Language
     from engine.expressions.entry import Kind
 
 #: Properties whose text is shown and never rendered.
@@ -33,16 +34,18 @@ _WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 def check_templates(builder: Builder, data: Mapping[str, Any]) -> None:
     """Note every expression that cannot be parsed."""
-    from engine.expressions import check_syntax
+    from engine.expressions import language
+
+    written_in = language(data.get("expressions"))
 
     for path, text in templates(data):
         try:
-            check_syntax(text)
+            written_in.check_syntax(text)
         except ExpressionError as error:
-            builder.findings.append(unparsed(builder.document, path, text, error))
+            builder.findings.append(unparsed(builder.document, path, text, error, written_in))
 
 
-def unparsed(document: Document, path: Path, text: str, error: ExpressionError) -> Diagnostic:
+def unparsed(document: Document, path: Path, text: str, error: ExpressionError, written_in: Language) -> Diagnostic:
     """What is said about a text that is no valid template."""
     message = error.message.partition(" used in the expression ")[0].rstrip(",: ")
     raw = path[0] == RAW
@@ -50,10 +53,8 @@ def unparsed(document: Document, path: Path, text: str, error: ExpressionError) 
     word = _WORD.match(text, error.offset) if error.offset is not None else None
     kind = _NAMED.get(error.code)
     if word is not None and kind is not None:
-        from engine.expressions.catalog import names
-
         span = span._replace(width=len(word[0]))
-        close, end = nearest(word[0], names(kind)), span.column + span.width
+        close, end = nearest(word[0], written_in.names(kind)), span.column + span.width
         if close is not None and document.source.line(span.line)[span.column - 1 : end - 1] == word[0]:
             edit = Edit(line=span.line, column=span.column, end_line=span.line, end_column=end, text=close)
     return document.source.diagnostic(

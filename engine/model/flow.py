@@ -227,6 +227,7 @@ class Flow(Definition):
     triggers: tuple[Mapping[str, Any], ...] = ()
     plugin_defaults: tuple[PluginDefault, ...] = ()
     retry: Retry | None = None
+    expressions: Literal["kestra", "jinja2"] = "kestra"  #: the language of every `{{ }}` in the flow
 
     def branches(self) -> Mapping[str, tuple[Task, ...]]:
         """The flow's own lists of tasks by property name."""

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from engine.core.rendering import OUTPUTS, VERDICTS, answer
 from engine.errors import ExpressionError, PenstockError, RetryLater, TaskCancelled, TaskFailed
-from engine.expressions import Functions
+from engine.expressions import Functions, language
 from engine.model.duration import parse_duration
 from engine.model.events import AttemptFinished, Evaluated
 from engine.model.state import State

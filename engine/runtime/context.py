@@ -20,7 +20,7 @@ from msgspec import Struct
 from engine.core.context import Context
 from engine.core.facts import Facts
 from engine.errors import TaskCancelled
-from engine.expressions import Functions, evaluate, render
+from engine.expressions import Functions, language
 from engine.model import file_uri
 from engine.model.execution import Execution, TaskRun
 from engine.model.flow import Flow, RunnableTask
@@ -73,6 +73,7 @@ class AttemptContext:
         facts = revealing(assignment.facts, assignment.cipher, self.masker.add)
         self._context = Context(assignment.flow, assignment.execution, run, facts)
         self._functions: Functions | None = None
+        self._language = language(assignment.flow.expressions)
         self._files: FileAccess | None = None
 
     # -- who and when
@@ -104,12 +105,12 @@ class AttemptContext:
     # -- expressions
 
     def render(self, template: str, variables: Mapping[str, Any] | None = None) -> str:
-        return render(template, self._seen(variables), self.functions) if "{" in template else template
+        return self._language.render(template, self._seen(variables), self.functions) if "{" in template else template
 
     def evaluate(self, template: Any, variables: Mapping[str, Any] | None = None) -> Any:
         if not isinstance(template, str) or "{" not in template:
             return template
-        return evaluate(template, self._seen(variables), self.functions)
+        return self._language.evaluate(template, self._seen(variables), self.functions)
 
     def _seen(self, variables: Mapping[str, Any] | None) -> Context:
         """What an expression sees, with more variables before all others."""

@@ -17,7 +17,7 @@ from engine.core import Facts
 from engine.core.inputs import Ask, flattened, resolve_inputs
 from engine.core.labels import execution_labels
 from engine.errors import IllegalState
-from engine.expressions import Functions
+from engine.expressions import Functions, language
 from engine.model.execution import Execution, StateChange
 from engine.model.file_uri import input_folder
 from engine.model.flow import Flow
@@ -119,4 +119,5 @@ class Creator(Struct, frozen=True, kw_only=True):
             attach=uploads.attach,
             ask=ask,
             secrets=secrets,
+            written_in=language(flow.expressions),
         )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from engine.core.context import Context
 from engine.core.rendering import OUTPUTS, needs_outside
 from engine.errors import PluginBroken
+from engine.expressions import language
 from engine.model.commands import Evaluate
 from engine.model.events import AttemptFinished
 from engine.model.execution import Execution, TaskRun
@@ -45,7 +46,9 @@ class Tasks:
         known = active.inline.get(run.task_id)
         if known is None:
             task = _runnable(active, run)
-            known = self._is_pure(task.type) and task.timeout is None and not needs_outside(task.properties)
+            written_in = language(active.flow.expressions)
+            known = self._is_pure(task.type) and task.timeout is None
+            known = known and not needs_outside(task.properties, written_in)
             active.inline[run.task_id] = known
         return known
 
