@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from engine.core.context import Context
 from engine.core.rendering import OUTPUTS, VERDICTS, answer
 from engine.errors import ExpressionError, PenstockError, RetryLater, TaskCancelled, TaskFailed
 from engine.expressions import Functions, language
@@ -64,7 +65,7 @@ class Question(Struct, frozen=True, kw_only=True):
     name: str
     template: Any
     run_id: str | None
-    context: Mapping[str, Any]
+    context: Context
     functions: Functions
     masker: Masker  #: hears the secrets that `context` and `functions` give
     cipher: Cipher
@@ -72,9 +73,9 @@ class Question(Struct, frozen=True, kw_only=True):
 
 def run_evaluation(question: Question, clock: Clock) -> Evaluated:
     """Answer an `Evaluate` command. The answer will be stored, so no secret leaves with it."""
-    name, run_id, mask = question.name, question.run_id, question.masker
+    name, run_id, mask, context = question.name, question.run_id, question.masker, question.context
     try:
-        value = answer(name, question.template, question.context, question.functions)
+        value = answer(name, question.template, context, question.functions, language(context.flow.expressions))
         if name == OUTPUTS and run_id is None:
             value = sealed_outputs(question.template, value, question.cipher)
         if name not in VERDICTS:
