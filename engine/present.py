@@ -15,6 +15,7 @@ from msgspec import Struct, field
 
 from engine.model.duration import format_duration
 from engine.model.execution import Attempt, Execution, History, StateChange, TaskRun
+from engine.model.sealed import MASK, ciphertext_of
 from engine.model.state import SHOWN_AS, TERMINAL, State
 from engine.ports import ExecutionSummary, FlowRecord, LogLine
 
@@ -114,7 +115,9 @@ def _present(**fields: Any) -> Json:
 
 
 def json_ready(value: Any) -> Any:
-    """The value with mappings and tuples of any kind as the dicts and lists that JSON knows."""
+    """The value with mappings and tuples of any kind as the dicts and lists that JSON knows, and nothing secret."""
+    if ciphertext_of(value) is not None:
+        return MASK
     if isinstance(value, Mapping):
         return {str(key): json_ready(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -24,9 +24,11 @@ def evaluate(execution_id: str, expression: str, task_id: str | None) -> None:
     from engine.core.context import Context
     from engine.expressions import language
     from engine.present import json_ready
+    from engine.runtime.masking import Masker
     from engine.runtime.outside import Asker
+    from engine.runtime.sealing import revealing
 
-    secrets: set[str] = set()
+    masker = Masker()
     with open_engine() as engine:
         execution = found(engine.store, execution_id)
         record = engine.store.flow(execution.namespace, execution.flow_id, execution.flow_revision)
@@ -34,7 +36,7 @@ def evaluate(execution_id: str, expression: str, task_id: str | None) -> None:
             raise NotFound(f"revision {execution.flow_revision} of the flow is gone")
         flow = engine.parse(record.source, file=f"{record.namespace}/{record.id}", revision=record.revision)
         run = _last_run(execution, task_id) if task_id else None
-        context = Context(flow, execution, run, engine.facts)
+        context = Context(flow, execution, run, revealing(engine.facts, engine.cipher, masker.add))
         try:
             asker = Asker(
                 seed=execution.id,
@@ -42,15 +44,13 @@ def evaluate(execution_id: str, expression: str, task_id: str | None) -> None:
                 flow_id=flow.id,
                 execution_id=execution.id,
                 execution=execution,
-                mask=secrets.add,
+                mask=masker.add,
             )
             value = language(flow.expressions).evaluate(expression, context, engine.outside.functions(asker))
         except ExpressionError as error:
-            raise UsageError(f"{error.message}{_caret(error, expression)}", hint=error.hint) from None
+            raise UsageError(f"{masker.text(error.message)}{_caret(error, expression)}", hint=error.hint) from None
     text = value if isinstance(value, str) else as_json(json_ready(value))
-    for secret in secrets:
-        text = text.replace(secret, "******")
-    click.echo(printable(text))
+    click.echo(printable(masker.text(text)))
 
 
 def _last_run(execution: Execution, task_id: str) -> TaskRun:

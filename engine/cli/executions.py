@@ -116,15 +116,16 @@ def _why_unfinished() -> str:
 
 def _described(execution: Execution) -> Iterator[str]:
     from engine.cli.tree import tree_text
-    from engine.present import ExecutionTree
+    from engine.present import ExecutionTree, json_ready
 
     now = datetime.now(UTC)
     took = (execution.ended_at or now) - execution.started_at
     flow = f"{execution.namespace}/{execution.flow_id}"
     yield f"{state(execution.state)}  {flow} {dim(f'revision {execution.flow_revision}')}  {execution.id}"
     yield dim(f"started {execution.started_at.astimezone():%Y-%m-%d %H:%M:%S}, took {human_duration(took)}")
-    if execution.labels:
-        yield dim("labels ") + ", ".join(f"{key}={printable(value)}" for key, value in execution.labels.items())
+    labels = [f"{key}={printable(value)}" for key, value in execution.labels.items() if not key.startswith("system.")]
+    if labels:
+        yield dim("labels ") + ", ".join(labels)
     tree = ExecutionTree(execution.task_runs.values())
     yield from tree_text(tree.lines(_TREE_LINES if is_terminal() else None), now, unicode=speaks_unicode())
     if execution.error:
@@ -132,7 +133,7 @@ def _described(execution: Execution) -> Iterator[str]:
     for name, values in (("Inputs", execution.inputs), ("Outputs", execution.outputs)):
         if values:
             yield dim(name)
-            yield from (f"  {key}: {shortened(value)}" for key, value in values.items())
+            yield from (f"  {key}: {shortened(json_ready(value))}" for key, value in values.items())
 
 
 @executions.command()

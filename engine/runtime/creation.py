@@ -16,7 +16,7 @@ from msgspec import Struct
 from engine.core import Facts
 from engine.core.inputs import Ask, flattened, resolve_inputs
 from engine.core.labels import execution_labels
-from engine.errors import IllegalState
+from engine.errors import IllegalState, InputsInvalid
 from engine.expressions import Functions, language
 from engine.model.execution import Execution, StateChange
 from engine.model.file_uri import input_folder
@@ -97,7 +97,12 @@ class Creator(Struct, frozen=True, kw_only=True):
 
         execution_id = new_id()
         uploads = Uploads(self.files, partial(input_folder, flow.namespace, flow.id, execution_id))
-        self._resolve(flow, inputs, execution_id, uploads, remember)
+        try:
+            self._resolve(flow, inputs, execution_id, uploads)
+        except InputsInvalid as invalid:
+            if len(invalid.problems) > len(invalid.missing):
+                raise  # before anybody is asked for the rest
+            self._resolve(flow, inputs, execution_id, uploads, remember)
         return {**inputs, **answers}
 
     def _resolve(
