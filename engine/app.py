@@ -109,15 +109,15 @@ class Engine:
     def outside(self) -> Outside:
         """What expressions may call out to."""
         env_file = self.project.folder / self.settings.secrets.env_file
-        secrets = Secrets(os.environ, env_file, self.stored_secrets)
         return Outside(
             clock=self._clock,
             envs=self.facts.envs,
-            secrets=secrets,
+            secrets=Secrets(os.environ, env_file, self.stored_secrets),
             kv=self.kv,
             files=self.files,
             allowed_paths=self.settings.files.allowed_paths,
             store=lambda: self.store,
+            runner=self,
         )
 
     @cached_property

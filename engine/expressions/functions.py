@@ -35,7 +35,7 @@ class Functions(Struct, frozen=True, kw_only=True):
     encrypt: Callable[..., Any] | None = None  #: (key, plaintext)
     decrypt: Callable[..., Any] | None = None  #: (key, encrypted)
     random_port: Callable[..., Any] | None = None  #: ()
-    subflow: Callable[..., Any] | None = None  #: (namespace, flow_id, ...) as the flow gives them
+    subflow: Callable[..., Any] | None = None  #: (namespace, flow_id, *, inputs)
     is_public_holiday: Callable[..., Any] | None = None  #: (date, country, sub_division)
 
 

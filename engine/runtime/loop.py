@@ -29,7 +29,7 @@ from engine.model.state import State
 from engine.ports import ExecutionChange
 from engine.runtime.batch import Active, Batch
 from engine.runtime.followers import Followers
-from engine.runtime.messages import Adopt, Happened, Message, Stop, Submit, Told, Wake
+from engine.runtime.messages import Adopt, Happened, Lent, Message, Stop, Submit, Told, Wake
 from engine.runtime.tasks import Tasks
 from engine.runtime.workers import Workers
 from engine.runtime.world import World
@@ -54,7 +54,7 @@ class Loop:
         self._inline: deque[tuple[str, str]] = deque()  #: (execution, task run) waiting to run inside the loop
         self._ready: deque[tuple[str, str]] = deque()  #: ... waiting for a free worker
         self._timers: list[tuple[datetime, str, str]] = []
-        self._workers = Workers(workers)
+        self._workers = Workers(workers, lambda count: self._inbox.put(Lent(count)))
         self._tasks = Tasks(world, self._workers, self._inbox.put)
         self._stopping_at: float | None = None
         self.followers = Followers()
@@ -163,6 +163,8 @@ class Loop:
                 active = Active(message.flow, message.execution, stored=message.execution)
                 self._active[message.execution.id] = active
                 self._decide(message.execution.id, EngineStarted(at=self._world.clock.now()), batch)
+            case Lent():
+                self._workers.lend(message.count)
             case Stop():
                 self._stopping_at = self._world.clock.monotonic() + message.grace
             case Adopt() | Wake():

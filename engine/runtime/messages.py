@@ -46,6 +46,12 @@ class Wake(Struct, frozen=True):
     """Nothing but a reason to look at the deadlines again."""
 
 
+class Lent(Struct, frozen=True):
+    """So many more workers may work (again fewer, when negative): one of them waits for what others have to do."""
+
+    count: int
+
+
 class Stop(Struct, frozen=True):
     """Claim nothing more, commit what finishes within `grace` seconds, and end.
 
@@ -55,4 +61,4 @@ class Stop(Struct, frozen=True):
     grace: float
 
 
-Message = Submit | Adopt | Happened | Told | Wake | Stop
+Message = Submit | Adopt | Happened | Told | Wake | Lent | Stop

@@ -25,6 +25,7 @@ from engine.runtime.holidays import is_public_holiday
 from engine.runtime.keyvalues import KeyValues
 from engine.runtime.secrets import Secrets
 from engine.sdk import FileAccess
+from engine.runtime.subflows import Runner, Subflows
 from engine.sdk.ion import from_ion, to_ion
 
 
@@ -65,6 +66,7 @@ class Outside:
         allowed_paths: Sequence[str] = (),
         kv: KeyValues | None = None,
         store: Callable[[], Store] | None = None,
+        runner: Runner | None = None,
     ) -> None:
         self._clock = clock
         self._envs = envs
@@ -73,6 +75,7 @@ class Outside:
         self._files = files
         self._allowed_paths = allowed_paths
         self._store = store  #: opened by whoever needs it first
+        self._subflow = Subflows(runner).call if runner is not None else None
 
     def functions(self, asker: Asker) -> Functions:
         """What this asker's expressions may call."""
@@ -95,6 +98,7 @@ class Outside:
             error_logs=self._error_logs(asker),
             random_port=random_port,
             http=_http,
+            subflow=self._subflow,
             is_public_holiday=is_public_holiday,
         )
 

@@ -8,10 +8,26 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from msgspec import Struct, field
+
+
+#: Of a worker's thread: how its pool gets another one in its place.
+_CURRENT = threading.local()
+
+
+@contextmanager
+def stood_in_for() -> Iterator[None]:
+    """While this thread waits for what workers have to do, another works in its place, if it is a worker itself."""
+    lend: Callable[[int], None] = getattr(_CURRENT, "lend", lambda count: None)
+    lend(1)
+    try:
+        yield
+    finally:
+        lend(-1)
 
 
 class Stoppable(Protocol):
@@ -35,8 +51,10 @@ class Job(Struct):
 class Workers:
     """The pool. All methods belong to the loop's thread."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, lend: Callable[[int], None]) -> None:
+        """`lend` has the loop call the method of that name; it is safe from any thread."""
         self.size = size
+        self._lend = lend
         self.lost = 0  #: threads that never came back
         self._jobs: dict[tuple[str, int], Job] = {}
         self._waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
@@ -52,13 +70,23 @@ class Workers:
 
     def submit(self, job: Job) -> None:
         self._jobs[job.key] = job
-        if self._threads < min(len(self._jobs), self.size):
+        self._staff()
+        self._waiting.put(job)
+
+    def lend(self, count: int) -> None:
+        """Let so many more work at a time; fewer, when negative."""
+        self.size += count
+        self._staff()
+
+    def _staff(self) -> None:
+        """Start the threads that there is work for."""
+        while self._threads < min(len(self._jobs), self.size):
             self._threads += 1
             name = f"penstock-worker-{self._threads + self.lost}"
             threading.Thread(target=self._serve, name=name, daemon=True).start()
-        self._waiting.put(job)
 
     def _serve(self) -> None:
+        _CURRENT.lend = self._lend
         while (job := self._waiting.get()) is not None:
             job.work()
             if job.written_off:

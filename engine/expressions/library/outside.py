@@ -198,10 +198,10 @@ def random_port(evaluation: Evaluation) -> Any:
 @declare(
     "function",
     "subflow",
-    "The outputs of another flow, for choices of an input.",
-    "{{ subflow('company.team', 'choices') }}",
+    "The outputs of another flow, which runs to its end; for the choices of an input.",
+    "{{ subflow('company.team', 'choices').list }}",
     evaluation=True,
     outside=True,
 )
-def subflow(evaluation: Evaluation, namespace: Any, flow_id: Any, *more: Any) -> Any:
-    return outside(evaluation, "subflow", "subflow")(namespace, flow_id, *more)
+def subflow(evaluation: Evaluation, namespace: Any, flow_id: Any, inputs: Any = None) -> Any:
+    return outside(evaluation, "subflow", "subflow")(namespace, flow_id, **_given(inputs=inputs))
