@@ -1,19 +1,20 @@
-"""What is asked before a listener or a trigger does anything, one class for each kind of question.
+"""The kinds of condition: one class for each kind of question that a listener or a trigger may ask.
 
-A condition says what must be so; `engine.core.conditions` judges whether it is. Texts may hold expressions.
+A condition says what must be so; `engine.core.conditions` judges whether it is. Texts may hold expressions. Few flows
+have any, so only they load this module.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
 from engine.model.definition import Definition
+from engine.model.listeners import Condition
 from engine.model.properties import Labels
 from engine.model.state import State
-from engine.model.task import Task
 
 DayOfWeek = Literal["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"]
 DayInMonth = Literal["FIRST", "SECOND", "THIRD", "FOURTH", "LAST"]
@@ -29,20 +30,6 @@ def _types(name: str, *older: str) -> tuple[str, ...]:
         f"{package}.{alias}" for alias in older or (f"{name}Condition",) for package in (_PACKAGE, _OLDER_PACKAGE)
     )
     return tuple(dict.fromkeys((f"{_PACKAGE}.{name}", *aliases)))
-
-
-class Condition(Definition):
-    """One question, answered with yes or no. `type` is canonical (aliases are resolved)."""
-
-    #: Canonical type string first, then its aliases.
-    TYPES: ClassVar[tuple[str, ...]] = ()
-
-    type: str
-
-    @property
-    def inner(self) -> tuple[Condition, ...]:
-        """The conditions that it is made of."""
-        return ()
 
 
 class DateCondition(Condition):
@@ -226,18 +213,3 @@ CONDITION_TYPES: Mapping[str, type[Condition]] = {
     )
     for name in condition.TYPES
 }  # fmt: skip
-
-
-class TriggerConditions(Definition):
-    """What of a trigger is conditions, whatever kind of trigger it is."""
-
-    conditions: tuple[Condition, ...] = ()
-    schedule_conditions: tuple[Condition, ...] = ()  #: the older name of a Schedule's
-
-
-class Listener(Definition):
-    """Tasks that run after an execution has ended, if all conditions hold for it. They change its state no more."""
-
-    conditions: tuple[Condition, ...] = ()
-    tasks: tuple[Task, ...] = Field(min_length=1)
-    description: str | None = None

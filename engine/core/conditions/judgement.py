@@ -18,9 +18,9 @@ from engine.core.facts import Facts
 from engine.core.rendering import answer, needs_outside
 from engine.expressions import KESTRA, Functions, Language
 from engine.model import conditions as nouns
-from engine.model.conditions import Condition, Listener
 from engine.model.execution import Execution
 from engine.model.flow import Flow
+from engine.model.listeners import Condition, Listener
 
 
 def holds(condition: Condition, subject: Subject) -> bool:

@@ -8,9 +8,10 @@ from typing import Any
 
 from engine.core.conditions import Subject, holds
 from engine.expressions import Functions
-from engine.model.conditions import CONDITION_TYPES, Condition
+from engine.model.conditions import CONDITION_TYPES
 from engine.model.execution import Execution, StateChange
 from engine.model.flow import Flow, RunnableTask
+from engine.model.listeners import Condition
 from engine.model.state import State
 
 PACKAGE = "io.kestra.plugin.core.condition"

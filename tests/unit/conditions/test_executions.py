@@ -11,9 +11,10 @@ from engine.core import Facts
 from engine.core.conditions import calls_out, holds, listener_applies, satisfied
 from engine.errors import ExpressionError
 from engine.expressions import Functions
-from engine.model.conditions import CONDITION_TYPES, Condition, Listener, MultipleCondition
+from engine.model.conditions import CONDITION_TYPES, MultipleCondition
 from engine.model.execution import Attempt, Execution, TaskRun
 from engine.model.flow import RunnableTask
+from engine.model.listeners import Condition, Listener
 from engine.model.state import AttemptState, State
 from tests.unit.conditions.asking import FLOW, START, condition, execution, subject
 
