@@ -57,13 +57,14 @@ class ExecutionChange(Struct, kw_only=True):
     """What a group commit writes about one execution: the newest value, and just the task runs that moved.
 
     `before` is what the store holds (None: the execution is new). `task_runs` maps id -> newest value;
-    `new_task_runs` are the ids among them that the store has never seen.
+    `new_task_runs` are the ids among them that the store has never seen, `removed_task_runs` those that are gone.
     """
 
     before: Execution | None
     after: Execution
     task_runs: dict[str, TaskRun] = field(default_factory=dict)
     new_task_runs: set[str] = field(default_factory=set)
+    removed_task_runs: set[str] = field(default_factory=set)
     logs: list[LogLine] = field(default_factory=list)
     metrics: list[Metric] = field(default_factory=list)
 
@@ -128,7 +129,7 @@ class Store(Protocol):
         """A page of executions, newest first, and how many there are in all."""
 
     def unfinished(self) -> list[str]:
-        """The ids of all executions that are not terminal, oldest first."""
+        """The ids of all executions that are not over, oldest first."""
 
     def logs(
         self,

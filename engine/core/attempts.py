@@ -5,16 +5,18 @@ The epoch decides: a claim must be exactly one above the task run's, an answer m
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from msgspec.structs import replace
 
+from engine.core.claims import claimed, lets_start, may_claim
 from engine.core.draft import Draft
 from engine.core.ending import end_run
+from engine.core.pausing import waited
 from engine.core.retry import retry_delay, retry_of
 from engine.model.commands import QueueTask, RunTask, SetTimer
 from engine.model.events import AttemptFinished, AttemptStarted, TimerFired
-from engine.model.execution import Attempt, StateChange, TaskRun
+from engine.model.execution import Attempt, TaskRun
 from engine.model.state import AttemptState, State
 
 _ATTEMPT_STATES = {
@@ -25,21 +27,9 @@ _ATTEMPT_STATES = {
 }
 
 
-def claimed(run: TaskRun, epoch: int, at: datetime) -> TaskRun:
-    """A task run whose attempt has just begun."""
-    attempt = Attempt(epoch=epoch, state=AttemptState.STARTED, started_at=at)
-    history = (*run.history, StateChange(State.RUNNING, at))
-    return replace(run, state=State.RUNNING, epoch=epoch, history=history, attempts=(*run.attempts, attempt))
-
-
-def _may_claim(draft: Draft, run: TaskRun, epoch: int) -> bool:
-    waits = run.state is State.CREATED or (run.state is State.RETRYING and run.due is None)
-    return waits and draft.state is State.RUNNING and epoch == run.epoch + 1
-
-
 def attempt_started(draft: Draft, event: AttemptStarted) -> None:
     run = draft.task_runs.get(event.task_run_id)
-    if run is None or not _may_claim(draft, run, event.epoch):
+    if run is None or not may_claim(draft, run, event.epoch):
         return
     draft.put(claimed(run, event.epoch, event.at))
     draft.command(RunTask(run.id, event.epoch))
@@ -47,7 +37,7 @@ def attempt_started(draft: Draft, event: AttemptStarted) -> None:
 
 def attempt_finished(draft: Draft, event: AttemptFinished) -> None:
     run = draft.task_runs.get(event.task_run_id)
-    if run is not None and event.started_at is not None and _may_claim(draft, run, event.epoch):
+    if run is not None and event.started_at is not None and may_claim(draft, run, event.epoch):
         run = claimed(run, event.epoch, event.started_at)
     if run is None or run.epoch != event.epoch or run.state not in (State.RUNNING, State.KILLING):
         return
@@ -86,7 +76,10 @@ def _retry(draft: Draft, run: TaskRun, event: AttemptFinished, attempts: tuple[A
 
 def timer_fired(draft: Draft, event: TimerFired) -> None:
     run = draft.task_runs.get(event.task_run_id)
-    if run is None or run.due != event.due or run.state is not State.RETRYING or draft.state is not State.RUNNING:
+    if run is None or run.due != event.due or not lets_start(draft.flow, draft.execution, run):
         return
-    draft.move(run, State.RETRYING, due=None)
-    draft.command(QueueTask(run.id))
+    if run.state is State.RETRYING:
+        draft.move(run, State.RETRYING, due=None)
+        draft.command(QueueTask(run.id))
+    elif run.state is State.PAUSED:
+        waited(draft, run)

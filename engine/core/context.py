@@ -84,7 +84,7 @@ class RunsView(Mapping[str, Any]):
         run_id = self._context.ledger.index.get(path)
         if run_id is None:
             raise KeyError(key)
-        if len(path) <= self._context.flow.tree.places[path[0]].loops:
+        if len(path) <= len(self._context.flow.tree.places[path[0]].loops):
             return RunsView(self._context, self._leaf, path)
         value = self._leaf(self._context.execution.task_runs[run_id])
         if value is None:

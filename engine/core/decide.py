@@ -11,12 +11,16 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.core.attempts import attempt_finished, attempt_started, timer_fired
+from engine.core.claims import lets_start
 from engine.core.draft import Decision, Draft
 from engine.core.facts import Facts
+from engine.core.pausing import pause_requested, resume_requested
 from engine.core.recovery import engine_started
-from engine.core.settle import ROOT, go_on_ending, settle
+from engine.core.restarting import labels_set, restart_requested, start_forced, status_changed, task_run_changed
+from engine.core.settle import ROOT, go_on_closing, settle
 from engine.core.starting import start
 from engine.core.stopping import kill_requested
+from engine.model.commands import StartLater
 from engine.model.events import (
     AttemptFinished,
     AttemptStarted,
@@ -25,11 +29,21 @@ from engine.model.events import (
     Event,
     ExecutionStarted,
     KillRequested,
+    LabelsSet,
+    PauseRequested,
+    RestartRequested,
+    ResumeRequested,
+    StartForced,
+    StatusChanged,
+    TaskRunChanged,
     TimerFired,
 )
 from engine.model.execution import Execution
 from engine.model.flow import Flow
 from engine.model.state import State
+
+#: What a person may ask of an execution that has ended.
+BY_PERSONS = frozenset({RestartRequested, TaskRunChanged, StatusChanged, LabelsSet})
 
 
 def decide(flow: Flow, execution: Execution, event: Event, facts: Facts) -> Decision:
@@ -37,7 +51,7 @@ def decide(flow: Flow, execution: Execution, event: Event, facts: Facts) -> Deci
 
     Raises InvariantBroken when the engine itself is wrong, and nothing else.
     """
-    if execution.is_terminal:
+    if execution.is_over and type(event) not in BY_PERSONS:
         return Decision(execution)
     draft = Draft(flow, execution, facts, event.at)
     _APPLY[type(event)](draft, event)
@@ -46,18 +60,25 @@ def decide(flow: Flow, execution: Execution, event: Event, facts: Facts) -> Deci
 
 
 def _execution_started(draft: Draft, event: ExecutionStarted) -> None:
-    if draft.state is State.CREATED:
-        draft.move_execution(State.RUNNING)
+    due = draft.execution.due
+    if due is not None and due > event.at:
+        draft.command(StartLater(due))
+    elif draft.state is State.CREATED:
+        draft.move_execution(State.RUNNING, due=None)
         draft.unsettle(ROOT)
 
 
 def _evaluated(draft: Draft, event: Evaluated) -> None:
     if event.task_run_id is None:
-        go_on_ending(draft, event)
+        go_on_closing(draft, event)
         return
     run = draft.task_runs.get(event.task_run_id)
-    if run is not None and run.state is State.CREATED and draft.state is State.RUNNING:
+    if run is None or not lets_start(draft.flow, draft.execution, run):
+        return
+    if run.state is State.CREATED:
         start(draft, run, event)
+    elif run.state is State.RUNNING:
+        go_on_closing(draft, event)
 
 
 _APPLY: dict[type[Event], Callable[[Draft, Any], None]] = {
@@ -67,5 +88,12 @@ _APPLY: dict[type[Event], Callable[[Draft, Any], None]] = {
     Evaluated: _evaluated,
     TimerFired: timer_fired,
     KillRequested: kill_requested,
+    PauseRequested: pause_requested,
+    ResumeRequested: resume_requested,
+    RestartRequested: restart_requested,
+    TaskRunChanged: task_run_changed,
+    StatusChanged: status_changed,
+    StartForced: start_forced,
+    LabelsSet: labels_set,
     EngineStarted: engine_started,
 }

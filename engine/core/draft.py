@@ -7,7 +7,7 @@ hold by construction. A draft lives for one decision.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -16,24 +16,49 @@ from msgspec.structs import replace
 from rpds import HashTrieMap
 
 from engine.core.facts import Facts
-from engine.core.ledger import EMPTY, Ledger, ScopeKey, Tally, TallyKey, indexed, path_of, rebuild, scope_key
+from engine.core.ledger import (
+    EMPTY,
+    Ledger,
+    ScopeKey,
+    Tally,
+    TallyKey,
+    indexed,
+    is_active,
+    path_of,
+    rebuild,
+    scope_key,
+)
 from engine.errors import InvariantBroken
 from engine.model.commands import Command, WriteLog
-from engine.model.execution import Execution, StateChange, TaskRun
-from engine.model.flow import Flow, Task
+from engine.model.execution import Execution, History, StateChange, TaskRun
+from engine.model.flow import Container, Flow, Task
 from engine.model.state import TERMINAL, State, allows
+from engine.model.tree import MAIN
 
 
 class Decision(Struct, frozen=True):
     """What an event means: the execution after it, the task runs that moved, and what must be done outside.
 
-    `task_runs` holds the newest value of each task run that changed, `created` the ids of those that are new.
+    `task_runs` holds the newest value of each task run that changed, `created` the ids of those that are new, and
+    `removed` the ids of those that are gone: a later round, or a restart, has taken their place.
     """
 
     execution: Execution
     commands: tuple[Command, ...] = ()
     task_runs: tuple[TaskRun, ...] = ()
     created: frozenset[str] = frozenset()
+    removed: frozenset[str] = frozenset()
+
+
+#: A history that grows longer than this forgets its middle: a loop may pause and go on ten thousand times.
+LONG_HISTORY = 100
+
+
+def continued(history: History, change: StateChange) -> History:
+    """A history with one more change. Of a long one, a change to and fro is remembered once."""
+    if len(history) >= LONG_HISTORY and history[-2].state is change.state:
+        return (*history[:-2], change)
+    return (*history, change)
 
 
 class Draft:
@@ -49,8 +74,11 @@ class Draft:
         self._tallies: HashTrieMap[TallyKey, Tally] = ledger.tallies
         self._index: HashTrieMap[tuple[str, ...], str] = ledger.index
         self._next_seq = ledger.next_seq
+        self._active = ledger.active
+        self._paused = ledger.paused
         self._changed: dict[str, TaskRun] = {}
         self._created: set[str] = set()
+        self._removed: set[str] = set()
         self._commands: list[Command] = []
         self._unsettled: deque[ScopeKey] = deque()
         self._ended: dict[ScopeKey, list[str] | None] = {}
@@ -67,8 +95,19 @@ class Draft:
     def task(self, run: TaskRun) -> Task:
         return self.tree.places[run.task_id].task
 
-    def tally(self, key: ScopeKey, *, errors: bool = False) -> Tally:
-        return self._tallies.get((key.run_id, key.lane, errors), EMPTY)
+    def tally(self, key: ScopeKey, group: str = MAIN) -> Tally:
+        return self._tallies.get((key.run_id, key.lane, group), EMPTY)
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether nothing may start any more, because the execution is to end as it stands."""
+        execution = self.execution
+        return execution.state is State.KILLING or (execution.ending is not None and not execution.is_terminal)
+
+    @property
+    def waits_only(self) -> bool:
+        """Whether all that is left waits for a decision or a time."""
+        return self._paused > 0 and self._active == 0
 
     def sibling(self, parent: TaskRun | None, task_id: str) -> TaskRun | None:
         """The task run of a task that stands in `parent` (not in one of its lanes)."""
@@ -78,7 +117,7 @@ class Draft:
 
     def snapshot(self) -> Execution:
         """The execution as it stands now, for rendering."""
-        ledger = Ledger(self._tallies, self._index, self._next_seq)
+        ledger = Ledger(self._tallies, self._index, self._next_seq, self._active, self._paused)
         return replace(self.execution, task_runs=self.task_runs, tallies=ledger)
 
     # -- moving
@@ -111,7 +150,12 @@ class Draft:
                 f"task run {run.id} ({run.task_id}) cannot go from {run.state} to {state}; its story: "
                 + ", ".join(f"{entry.state}@{entry.at.isoformat()}" for entry in run.history)
             )
-        return self._put(run, replace(run, state=state, history=(*run.history, StateChange(state, self.at)), **changes))
+        history = continued(run.history, StateChange(state, self.at))
+        return self._put(run, replace(run, state=state, history=history, **changes))
+
+    def change_execution(self, **changes: Any) -> None:
+        """Something about the execution other than its state or its task runs."""
+        self.execution = replace(self.execution, **changes)
 
     def move_execution(self, state: State, **changes: Any) -> None:
         """The execution in another state."""
@@ -119,7 +163,7 @@ class Draft:
         if state is not execution.state:
             if not allows(execution.state, state):
                 raise InvariantBroken(f"execution {execution.id} cannot go from {execution.state} to {state}")
-            changes |= {"state": state, "history": (*execution.history, StateChange(state, self.at))}
+            changes |= {"state": state, "history": continued(execution.history, StateChange(state, self.at))}
         self.execution = replace(execution, **changes)
 
     def put(self, run: TaskRun) -> TaskRun:
@@ -129,12 +173,16 @@ class Draft:
     def _put(self, before: TaskRun | None, run: TaskRun) -> TaskRun:
         self.task_runs = self.task_runs.insert(run.id, run)
         self._changed[run.id] = run
-        ended = run.state in TERMINAL
+        was = before.state if before is not None else None
+        if was is run.state:
+            return run
+        place, ended = self.tree.places[run.task_id], run.state in TERMINAL
+        self._active += is_active(place.task, run.state) - (was is not None and is_active(place.task, was))
+        self._paused += (run.state is State.PAUSED) - (was is State.PAUSED)
         # Between two live states nothing is counted and no container has anything to decide.
-        if before is None or ended or before.state in TERMINAL:
-            place = self.tree.places[run.task_id]
+        if was is None or ended or was in TERMINAL:
             key = scope_key(place, run)
-            self._count((key.run_id, key.lane, place.in_errors), before.state if before else None, run.state)
+            self._count((key.run_id, key.lane, place.group), was, run.state)
             if ended:
                 self.unsettle(key, run.task_id)
         return run
@@ -144,14 +192,32 @@ class Draft:
 
     def open_lane(self, loop: TaskRun) -> None:
         """Count a new lane of a loop."""
-        self._count((loop.id, None, False), None, State.RUNNING)
+        self._count((loop.id, None, MAIN), None, State.RUNNING)
 
     def close_lane(self, key: ScopeKey, state: State) -> None:
         """Count the end of a lane, once."""
-        lane = (key.run_id, key.lane, False)
-        self._tallies = self._tallies.insert(lane, replace(self._tallies[lane], closed=True))
-        self._count((key.run_id, None, False), State.RUNNING, state)
+        lane = (key.run_id, key.lane, MAIN)
+        self._tallies = self._tallies.insert(lane, replace(self._tallies.get(lane, EMPTY), closed=True))
+        self._count((key.run_id, None, MAIN), State.RUNNING, state)
         self.unsettle(ScopeKey(key.run_id))
+
+    def remove(self, runs: Iterable[TaskRun]) -> None:
+        """Take task runs away as if they had never been, all below a container that begins anew, or none of it."""
+        for run in runs:
+            self.task_runs = self.task_runs.remove(run.id)
+            self._changed.pop(run.id, None)
+            if run.id in self._created:
+                self._created.remove(run.id)
+            else:
+                self._removed.add(run.id)
+        self.change_execution(seq_floor=self._next_seq)
+        self.recount()
+
+    def recount(self) -> None:
+        """Work the ledger out anew, after changes that are not one task run's move."""
+        ledger = rebuild(self.flow, replace(self.execution, task_runs=self.task_runs, tallies=None))
+        self._tallies, self._index, self._next_seq = ledger.tallies, ledger.index, ledger.next_seq
+        self._active, self._paused = ledger.active, ledger.paused
 
     # -- what is left to look at
 
@@ -176,6 +242,13 @@ class Draft:
             if not self.tally(key).closed:
                 self.unsettle(key)
 
+    def unsettle_all(self) -> None:
+        """Look at everything that is open, as after a crash."""
+        for run in self.task_runs.values():
+            if not run.is_terminal and isinstance(self.task(run), Container):
+                self.unsettle_children(run)
+        self.unsettle(ScopeKey(None))
+
     def unsettled(self) -> Iterator[ScopeKey]:
         """Scopes to look at, until there are none."""
         while self._unsettled:
@@ -191,10 +264,11 @@ class Draft:
 
     def decision(self) -> Decision:
         """What has become of it. Nothing moved: the very same execution."""
-        moved = bool(self._changed) or self.execution is not self.base
+        moved = bool(self._changed or self._removed) or self.execution is not self.base
         return Decision(
             self.snapshot() if moved else self.base,
             tuple(self._commands),
             tuple(self._changed.values()),
             frozenset(self._created),
+            frozenset(self._removed),
         )

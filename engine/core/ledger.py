@@ -14,9 +14,9 @@ from msgspec.structs import replace
 from rpds import HashTrieMap
 
 from engine.model.execution import Execution, TaskRun
-from engine.model.flow import Flow
+from engine.model.flow import Container, Flow, Loop, Task
 from engine.model.state import TERMINAL, State
-from engine.model.tree import Place, Tree
+from engine.model.tree import ERRORS, FINALLY, MAIN, Place, Tree
 
 
 class Tally(Struct, frozen=True):
@@ -57,8 +57,8 @@ class ScopeKey(NamedTuple):
     lane: int | None = None
 
 
-#: The key of a tally: the scope's task run and lane, and whether it is about the `errors` list.
-TallyKey = tuple[str | None, int | None, bool]
+#: The key of a tally: the scope's task run and lane, and which of its tasks (as `Place.group`).
+TallyKey = tuple[str | None, int | None, str]
 
 
 #: A task id followed by the loop values that lead to the task run, outermost first.
@@ -69,9 +69,18 @@ class Ledger(Struct, frozen=True):
     tallies: HashTrieMap[TallyKey, Tally] = field(default_factory=HashTrieMap)
     index: HashTrieMap[Path, str] = field(default_factory=HashTrieMap)
     next_seq: int = 0
+    active: int = 0  #: task runs that are at work, or about to be
+    paused: int = 0  #: task runs that wait for a decision or a time
 
-    def tally(self, key: ScopeKey, *, errors: bool = False) -> Tally:
-        return self.tallies.get((key.run_id, key.lane, errors), EMPTY)
+    def tally(self, key: ScopeKey, group: str = MAIN) -> Tally:
+        return self.tallies.get((key.run_id, key.lane, group), EMPTY)
+
+
+def is_active(task: Task, state: State) -> bool:
+    """Whether a task run works or is about to. A container that is open works only through what is in it."""
+    if isinstance(task, Container):
+        return state is State.CREATED
+    return state not in TERMINAL
 
 
 def scope_key(place: Place, run: TaskRun) -> ScopeKey:
@@ -99,17 +108,38 @@ def indexed(index: HashTrieMap[Path, str], path: Path, run_id: str) -> HashTrieM
     return index
 
 
-def lane_state(tally: Tally, length: int, *, abandoned: bool) -> State | None:
-    """How a lane of `length` tasks ended; None while it goes on. An abandoned one (its loop failed) ends early."""
+def main_state(tally: Tally, expected: int, *, abandoned: bool = False) -> State | None:
+    """How `expected` main tasks ended; None while they go on. An abandoned lane (its loop failed) ends early.
+
+    KILLED beats FAILED beats WARNING beats SUCCESS.
+    """
     if tally.live:
         return None
     if tally.killed:
         return State.KILLED
     if tally.failed:
         return State.FAILED
-    if tally.created < length:
+    if tally.created < expected:
         return State.CANCELLED if abandoned else None
     return State.WARNING if tally.warning else State.SUCCESS
+
+
+def whole_state(state: State, errors: Tally, errors_expected: int, last: Tally, last_expected: int) -> State | None:
+    """How a scope ended whose main tasks ended in `state`; None while its `errors` or `finally` tasks go on.
+
+    The result of the `errors` list does not matter, but its end does. A failure in `finally` counts.
+    """
+    if errors.live or last.live:
+        return None
+    if state is State.FAILED and not (errors.failed or errors.killed) and errors.created < errors_expected:
+        return None
+    if state in (State.KILLED, State.CANCELLED) or errors.killed or last.killed:
+        return State.CANCELLED if state is State.CANCELLED else State.KILLED
+    if last.failed:
+        return State.FAILED
+    if last.created < last_expected:
+        return None
+    return State.WARNING if state is State.SUCCESS and last.warning else state
 
 
 def rebuild(flow: Flow, execution: Execution) -> Ledger:
@@ -117,28 +147,68 @@ def rebuild(flow: Flow, execution: Execution) -> Ledger:
     tree = flow.tree
     tallies: dict[TallyKey, Tally] = {}
     index: HashTrieMap[Path, str] = HashTrieMap()
-    next_seq = 0
+    next_seq, active, paused = execution.seq_floor, 0, 0
     for run in execution.in_order():
         place = tree.places[run.task_id]
         key = scope_key(place, run)
-        tally_key = (key.run_id, key.lane, place.in_errors)
+        tally_key = (key.run_id, key.lane, place.group)
         tallies[tally_key] = tallies.get(tally_key, EMPTY).with_change(None, run.state)
         index = indexed(index, path_of(execution.task_runs, run), run.id)
-        next_seq = run.seq + 1
+        next_seq = max(next_seq, run.seq + 1)
+        active += is_active(place.task, run.state)
+        paused += run.state is State.PAUSED
     _count_lanes(tree, execution, tallies)
-    return Ledger(HashTrieMap(tallies), index, next_seq)
+    return Ledger(HashTrieMap(tallies), index, next_seq, active, paused)
 
 
 def _count_lanes(tree: Tree, execution: Execution, tallies: dict[TallyKey, Tally]) -> None:
-    lanes = [(key, key[0]) for key in tallies if key[1] is not None]
-    broken = {loop for key, loop in lanes if not tallies[key].live and (tallies[key].failed or tallies[key].killed)}
-    for key, loop in lanes:
-        assert loop is not None
-        length = len(tree.enabled(execution.task_runs[loop].task_id, "tasks"))
-        state = lane_state(tallies[key], length, abandoned=loop in broken)
-        whole = (loop, None, False)
-        counted = tallies.get(whole, EMPTY).with_change(None, State.RUNNING)
+    lanes: dict[str, set[int]] = {}
+    for run_id, lane, _ in tallies:
+        if run_id is not None and lane is not None:
+            lanes.setdefault(run_id, set()).add(lane)
+    for loop_id, numbers in lanes.items():
+        _count_lanes_of(tree, execution.task_runs[loop_id], sorted(numbers), tallies)
+
+
+def _count_lanes_of(tree: Tree, loop: TaskRun, lanes: list[int], tallies: dict[TallyKey, Tally]) -> None:
+    task = tree.places[loop.task_id].task
+    ended = {lane: _lane_state(tree, loop, lane, tallies, abandoned=False) for lane in lanes}
+    failures = [state for state in ended.values() if state in (State.FAILED, State.KILLED)]
+    broken = any(counted_lane(task, state) is state for state in failures)
+    whole = EMPTY
+    for lane in lanes:
+        state = ended[lane]
+        if state is None and broken:
+            state = _lane_state(tree, loop, lane, tallies, abandoned=True)
+        whole = whole.with_change(None, State.RUNNING)
         if state is not None:
-            counted = counted.with_change(State.RUNNING, state)
-            tallies[key] = replace(tallies[key], closed=True)
-        tallies[whole] = counted
+            whole = whole.with_change(State.RUNNING, counted_lane(task, state))
+            key = (loop.id, lane, MAIN)
+            tallies[key] = replace(tallies.get(key, EMPTY), closed=True)
+    tallies[loop.id, None, MAIN] = whole
+
+
+def _lane_state(
+    tree: Tree, loop: TaskRun, lane: int, tallies: dict[TallyKey, Tally], *, abandoned: bool
+) -> State | None:
+    task_id = loop.task_id
+    state = main_state(
+        tallies.get((loop.id, lane, MAIN), EMPTY), len(tree.enabled(task_id, "tasks")), abandoned=abandoned
+    )
+    task = tree.places[task_id].task
+    if state is None or not (isinstance(task, Container) and task.ROUNDS):
+        return state
+    return whole_state(
+        state,
+        tallies.get((loop.id, lane, ERRORS), EMPTY),
+        len(tree.enabled(task_id, ERRORS)),
+        tallies.get((loop.id, lane, FINALLY), EMPTY),
+        len(tree.enabled(task_id, FINALLY)),
+    )
+
+
+def counted_lane(task: Task, state: State) -> State:
+    """What the end of a lane means for its loop: a Loop may be told not to fail with its rounds."""
+    if isinstance(task, Loop) and not task.transmit_failed and state in (State.FAILED, State.KILLED):
+        return State.SUCCESS
+    return state

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from engine.core.claims import waits_for_worker
 from engine.core.draft import Draft
 from engine.core.ending import end_run
-from engine.core.settle import ROOT
 from engine.core.starting import start
-from engine.model.commands import QueueTask, SetTimer
+from engine.model.commands import QueueTask, SetTimer, StartLater
 from engine.model.events import EngineStarted
 from engine.model.execution import Attempt, TaskRun
 from engine.model.flow import Container
@@ -16,31 +16,35 @@ from engine.model.state import AttemptState, State
 
 
 def engine_started(draft: Draft, event: EngineStarted) -> None:
+    """Take the execution over."""
     if draft.state is State.CREATED:
-        draft.move_execution(State.RUNNING)
+        due = draft.execution.due
+        if due is not None and due > draft.at:
+            draft.command(StartLater(due))
+            return
+        draft.move_execution(State.RUNNING, due=None)
+    for run in draft.snapshot().in_order():
+        if not run.is_terminal and not isinstance(draft.task(run), Container):
+            _lose_attempt(draft, run)
+    commands_anew(draft)
+
+
+def commands_anew(draft: Draft) -> None:
+    """Give every command once more that follows from the state of the task runs."""
     for run in draft.snapshot().in_order():
         if run.is_terminal:
             continue
-        if isinstance(draft.task(run), Container):
-            _recover_container(draft, run)
-        else:
-            _recover_attempt(draft, run)
-    draft.unsettle(ROOT)
+        if run.state is State.CREATED and not run.attempts:
+            start(draft, run)
+        elif run.due is not None:
+            draft.command(SetTimer(run.id, run.due))
+        elif waits_for_worker(run) and not isinstance(draft.task(run), Container):
+            draft.command(QueueTask(run.id))
+    draft.unsettle_all()
 
 
-def _recover_container(draft: Draft, run: TaskRun) -> None:
-    if run.state is State.CREATED:
-        start(draft, run)
-    else:
-        draft.unsettle_children(run)
-
-
-def _recover_attempt(draft: Draft, run: TaskRun) -> None:
-    if run.state is State.CREATED:
-        start(draft, run)
-    elif run.state is State.RETRYING:
-        draft.command(SetTimer(run.id, run.due) if run.due is not None else QueueTask(run.id))
-    elif run.state is State.KILLING:
+def _lose_attempt(draft: Draft, run: TaskRun) -> None:
+    if run.state is State.KILLING:
         end_run(draft, run, State.KILLED, attempts=_lost(draft, run))
     elif run.state is State.RUNNING:
         attempts = _lost(draft, run)
@@ -52,7 +56,6 @@ def _recover_attempt(draft: Draft, run: TaskRun) -> None:
             return
         draft.log("WARN", f"attempt {len(attempts)} was lost with its engine; the task runs again", run)
         draft.move(run, State.CREATED, attempts=attempts)
-        draft.command(QueueTask(run.id))
 
 
 def _lost(draft: Draft, run: TaskRun) -> tuple[Attempt, ...]:

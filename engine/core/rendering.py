@@ -14,6 +14,8 @@ from engine.model.flow import FlowOutput
 
 #: The name under which a flow's outputs are evaluated; all other names are properties of a task.
 OUTPUTS = "outputs"
+#: The name under which the values of any loop are evaluated.
+VALUES = "values"
 #: Properties of which only the truth counts, so that their text is kept nowhere.
 VERDICTS = frozenset({"runIf", "condition"})
 
@@ -39,11 +41,11 @@ def answer(
 ) -> Any:
     """The value of a steering property. Raises ExpressionError.
 
-    `values` and flow outputs keep their types; everything else is judged as text.
+    A loop's values, flow outputs and what is a map keep their types; everything else is judged as text.
     """
     if name == OUTPUTS:
         return {output.id: _output(output, deep(output.value, context, functions, written_in)) for output in template}
-    if name == "values":
+    if name == VALUES or isinstance(template, Mapping):
         return deep(template, context, functions, written_in)
     if isinstance(template, bool):
         return "true" if template else "false"

@@ -7,34 +7,56 @@ a finite flow or moves one closer to a terminal state.
 
 from __future__ import annotations
 
+from engine.core.closing import close_execution, close_lane, close_run
 from engine.core.draft import Draft
-from engine.core.ending import end_run
 from engine.core.flowable import Flowable, flowable, sequential
-from engine.core.flowable.scope import Next, Scope
-from engine.core.ledger import ScopeKey, lane_state
-from engine.core.rendering import OUTPUTS
-from engine.core.starting import PENDING, Unanswerable, ask, start
+from engine.core.flowable.scope import Next, Scope, nexts_of_list
+from engine.core.ledger import EMPTY, ScopeKey, main_state, whole_state
+from engine.core.listening import listener_holds
+from engine.core.starting import start
 from engine.model.events import Evaluated
 from engine.model.execution import TaskRun
 from engine.model.state import State
+from engine.model.tree import AFTER, ERRORS, FINALLY, LISTENERS, MAIN, ON_PAUSE
 
 ROOT = ScopeKey(None)
-_OPEN = frozenset({State.RUNNING, State.KILLING})
+_WORKS = frozenset({State.RUNNING, State.KILLING})
 
 
 def settle(draft: Draft) -> None:
-    """Bring the draft to rest."""
+    """Bring the draft to rest. While a person holds the execution nothing starts and nothing ends but tasks."""
+    if draft.execution.held:
+        return
     for key in draft.unsettled():
         scope = Scope(draft, key)
-        if _state(draft, scope.run) not in _OPEN or (key.lane is not None and scope.main.closed):
-            continue
-        outcome = _stopped(draft, scope) if draft.state is State.KILLING else _advance(draft, scope)
+        outcome = _outcome_of_run(draft, scope, scope.run) if scope.run is not None else _outcome(draft, scope)
         if outcome is not None:
             _end(draft, scope, outcome)
+    _pause_or_go_on(draft)
 
 
-def _state(draft: Draft, run: TaskRun | None) -> State:
-    return run.state if run is not None else draft.state
+def _outcome(draft: Draft, scope: Scope) -> State | None:
+    """How the flow's own list ended; None while it goes on, or when it has ended before."""
+    if draft.execution.is_terminal:
+        if draft.execution.lingering:
+            _come_after(draft, scope)
+        return None
+    if draft.is_stopping:
+        return _stopped(draft, scope)
+    return _advance(draft, scope) if draft.state in (State.RUNNING, State.PAUSED) else None
+
+
+def _outcome_of_run(draft: Draft, scope: Scope, run: TaskRun) -> State | None:
+    if scope.key.lane is not None and scope.main.closed:
+        return None
+    if run.state is State.PAUSED and not draft.is_stopping:
+        _start_all(draft, scope, nexts_of_list(scope, ON_PAUSE))
+        return None
+    if run.state not in _WORKS:
+        return None
+    if run.state is State.KILLING or draft.is_stopping:
+        return _stopped(draft, scope)
+    return _advance(draft, scope)
 
 
 def _asked(scope: Scope) -> Flowable:
@@ -43,53 +65,90 @@ def _asked(scope: Scope) -> Flowable:
 
 def _advance(draft: Draft, scope: Scope) -> State | None:
     asked = _asked(scope)
-    for following in asked.nexts(scope):
-        _start(draft, scope, following)
-    return asked.outcome(scope)
+    _start_all(draft, scope, asked.nexts(scope))
+    state = asked.outcome(scope)
+    if state is None:
+        return None
+    errors, last = scope.tally(ERRORS), scope.tally(FINALLY)
+    due, at_last = len(scope.tasks(ERRORS)), len(scope.tasks(FINALLY))
+    if at_last and whole_state(state, errors, due, EMPTY, 0) not in (None, State.KILLED, State.CANCELLED):
+        _start_all(draft, scope, nexts_of_list(scope, FINALLY))
+        last = scope.tally(FINALLY)
+    return whole_state(state, errors, due, last, at_last)
 
 
-def _start(draft: Draft, scope: Scope, following: Next) -> None:
-    if following.iteration is not None and scope.key.lane is None:
-        assert scope.run is not None
+def _start_all(draft: Draft, scope: Scope, following: list[Next]) -> None:
+    for each in following:
+        if scope.key.lane is None and each.iteration is not None:
+            _open_lane(draft, scope, each.iteration)
+        start(draft, draft.create(each.task, scope.key.run_id, each.value, each.iteration))
+
+
+def _open_lane(draft: Draft, scope: Scope, lane: int) -> None:
+    assert scope.run is not None
+    if lane >= scope.main.created:
         draft.open_lane(scope.run)
-    run = draft.create(following.task, scope.key.run_id, following.value, following.iteration)
-    start(draft, run)
 
 
 def _stopped(draft: Draft, scope: Scope) -> State | None:
-    """While the execution is being killed nothing starts, and a scope has ended once nothing in it lives."""
-    if scope.main.live or scope.errors.live:
+    """While the execution is being ended nothing starts, and a scope has ended once nothing in it lives."""
+    if any(scope.tally(group).live for group in (MAIN, ERRORS, FINALLY, ON_PAUSE)):
         return None
     if scope.key.lane is not None:
-        return lane_state(scope.main, len(scope.tasks("tasks")), abandoned=True)
-    return State.KILLED
+        return main_state(scope.main, len(scope.tasks("tasks")), abandoned=True)
+    if scope.run is not None and scope.run.state is State.KILLING:
+        return State.KILLED
+    ending = draft.execution.ending
+    if ending is None:
+        return State.KILLED
+    return State.FAILED if ending is State.RETRIED and scope.run is not None else ending
 
 
 def _end(draft: Draft, scope: Scope, state: State) -> None:
-    if scope.key.lane is not None:
-        draft.close_lane(scope.key, state)
-    elif scope.run is not None:
-        end_run(draft, scope.run, state)
+    if scope.run is None:
+        close_execution(draft, state)
+    elif scope.key.lane is not None:
+        close_lane(draft, scope.run, scope.key, state)
     else:
-        end_execution(draft, state)
+        close_run(draft, scope.run, state)
 
 
-def end_execution(draft: Draft, state: State, answered: Evaluated | None = None) -> None:
-    """Move the execution to its terminal state, with the flow's outputs. Outputs that fail make it FAILED."""
-    outputs, error = None, None
-    if draft.flow.outputs and state is not State.KILLED:
-        try:
-            outputs = ask(draft, None, OUTPUTS, draft.flow.outputs, answered)
-        except Unanswerable as failure:
-            state, error = State.FAILED, str(failure)
-            draft.log("ERROR", error)
-        if outputs is PENDING:
-            return
-    draft.move_execution(state, outputs=outputs, error=error or draft.execution.error)
+def _come_after(draft: Draft, scope: Scope) -> None:
+    """What runs once the execution has its final state: `afterExecution`, then the listeners that apply."""
+    groups = draft.flow.branches_after()
+    tallies = {group: scope.tally(group) for group in groups}
+    if any(tally.live for tally in tallies.values()):
+        return
+    if not any(tally.killed for tally in tallies.values()):
+        for group in groups:
+            begun = group == AFTER or tallies[group].created > 0
+            if begun or listener_holds(draft, int(group.removeprefix(LISTENERS))):
+                following = nexts_of_list(scope, group)
+                if following:
+                    _start_all(draft, scope, following)
+                    return
+    draft.change_execution(lingering=False)
 
 
-def go_on_ending(draft: Draft, answered: Evaluated) -> None:
-    """The flow's outputs have been evaluated outside."""
-    state = sequential.outcome(Scope(draft, ROOT))
-    if state is not None and draft.state is State.RUNNING:
-        end_execution(draft, state, answered)
+def _pause_or_go_on(draft: Draft) -> None:
+    """An execution is PAUSED while all that is left in it waits for a decision or a time."""
+    if draft.is_stopping:
+        return
+    if draft.state is State.RUNNING and draft.waits_only:
+        draft.move_execution(State.PAUSED)
+    elif draft.state is State.PAUSED and not draft.waits_only:
+        draft.move_execution(State.RUNNING)
+
+
+def go_on_closing(draft: Draft, answered: Evaluated) -> None:
+    """An expression that the end of a container, or of the flow, waits for has been evaluated outside."""
+    if answered.task_run_id is None:
+        state = None if draft.execution.is_terminal else _outcome(draft, Scope(draft, ROOT))
+        if state is not None:
+            close_execution(draft, state, answered)
+        return
+    scope = Scope(draft, ScopeKey(answered.task_run_id))
+    assert scope.run is not None
+    state = _outcome_of_run(draft, scope, scope.run)
+    if state is not None:
+        close_run(draft, scope.run, state, answered)

@@ -16,10 +16,10 @@ from engine.core.flowable import flowable
 from engine.core.rendering import answer, needs_outside
 from engine.errors import ExpressionError
 from engine.expressions import Functions, language, truthy
-from engine.model.commands import Evaluate, QueueTask
+from engine.model.commands import Evaluate, QueueTask, SetTimer
 from engine.model.events import Evaluated
 from engine.model.execution import TaskRun
-from engine.model.flow import Container
+from engine.model.flow import Container, Task
 from engine.model.state import State
 
 RUN_IF = "runIf"
@@ -36,6 +36,16 @@ class Unanswerable(Exception):
     """The expression failed; the message says which and why."""
 
 
+def template_of(task: Task, name: str) -> Any:
+    """What an `Evaluate` command means by the name of its question."""
+    if name == RUN_IF:
+        return task.run_if
+    assert isinstance(task, Container)
+    asks = flowable(task)
+    questions = (asks.expression(task), asks.question(task, State.SUCCESS))
+    return next(question[1] for question in questions if question is not None and question[0] == name)
+
+
 def start(draft: Draft, run: TaskRun, answered: Evaluated | None = None) -> None:
     """Begin a CREATED task run, or go on with it after `answered`."""
     task = draft.task(run)
@@ -48,23 +58,26 @@ def start(draft: Draft, run: TaskRun, answered: Evaluated | None = None) -> None
                 draft.move(run, State.SKIPPED)
                 return
         if isinstance(task, Container):
-            _open(draft, run, task, answered)
+            open_container(draft, run, task, answered)
         else:
             draft.command(QueueTask(run.id))
     except Unanswerable as error:
         end_run(draft, run, State.FAILED, error=str(error))
 
 
-def _open(draft: Draft, run: TaskRun, task: Container, answered: Evaluated | None) -> None:
+def open_container(draft: Draft, run: TaskRun, task: Container, answered: Evaluated | None = None) -> None:
+    """Evaluate what a container must know, and begin it. Raises Unanswerable."""
     asks = flowable(task)
     expression = asks.expression(task)
     value = ask(draft, run, *expression, answered) if expression is not None else None
     if value is PENDING:
         return
-    opening = asks.begin(task, value)
+    opening = asks.begin(task, value, draft.at)
     if isinstance(opening, str):
         raise Unanswerable(opening)
-    opened = draft.move(run, State.RUNNING, outputs=opening.outputs, items=opening.items)
+    opened = draft.move(run, opening.state, outputs=opening.outputs, items=opening.items, due=opening.due)
+    if opening.due is not None:
+        draft.command(SetTimer(run.id, opening.due))
     draft.unsettle_children(opened)
 
 

@@ -1,29 +1,59 @@
-"""Kill: what waits is KILLED at once, what runs is told to stop, and the rest follows as the answers come in."""
+"""Ending an execution before its tasks are done: kill, and whatever else says how it is to end.
+
+What waits is KILLED at once, what runs is told to stop, and the rest follows as the answers come in.
+"""
 
 from __future__ import annotations
 
 from engine.core.draft import Draft
-from engine.core.settle import ROOT
+from engine.core.ledger import ScopeKey
 from engine.model.commands import StopTask
 from engine.model.events import KillRequested
 from engine.model.flow import Container
 from engine.model.state import State
+
+ROOT = ScopeKey(None)
 
 
 def kill_requested(draft: Draft, event: KillRequested) -> None:
     if draft.state is State.KILLING:
         return
     draft.log("WARN", f"the execution is being stopped: {event.reason}")
-    draft.move_execution(State.KILLING)
+    stop(draft)
+
+
+def end_as(draft: Draft, state: State, reason: str) -> None:
+    """Stop everything; the execution ends in `state`."""
+    if draft.state is State.KILLING or draft.execution.is_terminal:
+        return
+    draft.log("ERROR" if state is State.FAILED else "WARN", reason)
+    draft.change_execution(ending=state, error=reason if state is State.FAILED else draft.execution.error)
+    stop(draft)
+
+
+def stop(draft: Draft) -> None:
+    """Tell everything to stop that has not ended. What comes after an execution can be stopped too."""
+    if not draft.execution.lingering:
+        draft.move_execution(State.KILLING, held=False, due=None)
     for run in draft.snapshot().in_order():
-        if run.is_terminal:
+        if run.is_terminal or run.state is State.KILLING:
             continue
         if run.state is not State.RUNNING:
             draft.move(run, State.KILLED, due=None)
         else:
-            draft.move(run, State.KILLING)
+            draft.move(run, State.KILLING, due=None)
             if isinstance(draft.task(run), Container):
                 draft.unsettle_children(run)
             else:
                 draft.command(StopTask(run.id, run.epoch))
     draft.unsettle(ROOT)
+
+
+def end_when_idle(draft: Draft, state: State) -> None:
+    """Nothing starts any more; what runs goes on to its end, and then the execution ends in `state`."""
+    draft.change_execution(ending=state)
+    for run in draft.snapshot().in_order():
+        if run.is_terminal or run.state is State.RUNNING:
+            continue
+        draft.move(run, State.KILLED, due=None)
+    draft.unsettle_all()

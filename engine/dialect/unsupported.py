@@ -14,8 +14,6 @@ FLOW_PROPERTIES: dict[str, str] = {
     "concurrency": f"{_LATER}: executions of a flow are not limited",
     "sla": f"{_LATER}; a task's `timeout` limits one attempt",
     "listeners": f"{_LATER}; it is deprecated, use `errors`",
-    "finally": _LATER,
-    "afterExecution": _LATER,
     "checks": _LATER,
     "quotas": _LATER,
     "policyRefs": _ENTERPRISE,
@@ -24,7 +22,6 @@ FLOW_PROPERTIES: dict[str, str] = {
 }
 
 TASK_PROPERTIES: dict[str, str] = {
-    "finally": _LATER,
     "taskCache": _LATER,
     "logToFile": f"{_LATER}; logs are kept in the database",
     "assets": _ENTERPRISE,

@@ -48,6 +48,12 @@ class SetTimer(Command, frozen=True):
     due: datetime
 
 
+class StartLater(Command, frozen=True):
+    """Send `ExecutionStarted` for the execution at `due`."""
+
+    due: datetime
+
+
 class WriteLog(Command, frozen=True):
     """A line in the execution's log, committed together with the decision."""
 

@@ -69,5 +69,52 @@ class KillRequested(Event, frozen=True, kw_only=True):
     reason: str = "killed"
 
 
+class PauseRequested(Event, frozen=True, kw_only=True):
+    """A person wants nothing new to start until somebody resumes the execution."""
+
+    by: str | None = None
+
+
+class ResumeRequested(Event, frozen=True, kw_only=True):
+    """A person lets a paused execution go on. `task_run_id` names one pause of several; `inputs` are checked values."""
+
+    task_run_id: str | None = None
+    inputs: Mapping[str, Any] | None = None
+    by: str | None = None
+
+
+class RestartRequested(Event, frozen=True, kw_only=True):
+    """A person wants what failed to run again, in the same execution."""
+
+    by: str | None = None
+
+
+class TaskRunChanged(Event, frozen=True, kw_only=True):
+    """A person says that a task run ended in `state`, whatever it did; the execution goes on from there."""
+
+    task_run_id: str
+    state: State
+    by: str | None = None
+
+
+class StatusChanged(Event, frozen=True, kw_only=True):
+    """A person gives an execution that has ended another final state."""
+
+    state: State
+    by: str | None = None
+
+
+class StartForced(Event, frozen=True, kw_only=True):
+    """A person lets an execution begin that waits for its time or for a place (force run, unqueue)."""
+
+    by: str | None = None
+
+
+class LabelsSet(Event, frozen=True, kw_only=True):
+    """A person labels an execution. The new labels are merged into those it has."""
+
+    labels: Mapping[str, str]
+
+
 class EngineStarted(Event, frozen=True, kw_only=True):
     """This engine has just taken the execution over: every attempt still open belonged to an engine that is gone."""

@@ -27,6 +27,16 @@ class StateChange(NamedTuple):
 
 History = tuple[StateChange, ...]
 
+#: The value of one round of a loop, as text; with its key when the loop goes over a map.
+Item = str | tuple[str, str]
+
+
+class Caller(Struct, frozen=True):
+    """The task run that began an execution, and perhaps waits for it."""
+
+    execution_id: str
+    task_run_id: str
+
 
 class Attempt(Struct, frozen=True, kw_only=True):
     """One try at running a task. `epoch` rises with every claim, so a late answer can be told from a current one."""
@@ -56,7 +66,8 @@ class TaskRun(Struct, frozen=True, kw_only=True):
     epoch: int = 0  #: of the latest claim; 0 before the first
     attempts: tuple[Attempt, ...] = ()
     outputs: JsonMap | None = None
-    items: tuple[str, ...] | None = None  #: ForEach: its values, fixed when it started
+    items: tuple[Item, ...] | None = None  #: a loop: its values, fixed when it started
+    calls: tuple[str, ...] | None = None  #: the executions that it began and waits for
     error: str | None = None  #: why it failed, for people
     due: datetime | None = None  #: when it goes on by itself (a retry, a delay); None when nothing is timed
 
@@ -82,6 +93,13 @@ class Execution(Struct, frozen=True, kw_only=True):
     parent_id: str | None = None
     original_id: str | None = None
     error: str | None = None
+    caller: Caller | None = None
+    attempt_number: int = 1  #: how often it was begun: restarts and retries of the whole count
+    due: datetime | None = None  #: while CREATED: when it is to begin; None is at once
+    held: bool = False  #: paused by a person, whatever its tasks do: nothing starts until it is resumed
+    ending: State | None = None  #: nothing starts any more, and this is what it will end in
+    lingering: bool = False  #: its state is final, but what comes after it (`afterExecution`) has not ended
+    seq_floor: int = 0  #: task runs below this number have existed, even if they are gone
     task_runs: HashTrieMap[str, TaskRun] = field(default_factory=HashTrieMap)
     #: What the core keeps beside the task runs so that it never walks them all. Derived from them, never stored.
     tallies: Any = None
@@ -89,6 +107,11 @@ class Execution(Struct, frozen=True, kw_only=True):
     @property
     def is_terminal(self) -> bool:
         return self.state in TERMINAL
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing will happen any more, unless a person asks for it."""
+        return self.state in TERMINAL and not self.lingering
 
     @property
     def started_at(self) -> datetime:
@@ -101,7 +124,9 @@ class Execution(Struct, frozen=True, kw_only=True):
     @property
     def awaits_decision(self) -> bool:
         """Whether it is paused, and nothing but a person's decision will move it."""
-        return self.state is State.PAUSED and not any(run.due for run in self.task_runs.values())
+        if self.state is not State.PAUSED:
+            return False
+        return self.held or not any(run.due for run in self.task_runs.values())
 
     def in_order(self) -> Iterator[TaskRun]:
         """The task runs in the order in which they were created."""

@@ -1,4 +1,4 @@
-"""What people write: a flow and the tasks in it, as nouns. Built by `engine.dialect`, read by everybody else.
+"""What people write: a flow, as a noun. Built by `engine.dialect`, read by everybody else.
 
 A flow is a tree of containers. A task that is not a container is a `RunnableTask`: what it does is a plugin's
 business, so its own properties stay as they were written, expressions and all.
@@ -9,197 +9,41 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, PrivateAttr, StringConstraints, field_validator
+from pydantic import Field, PrivateAttr, StringConstraints
 
+from engine.model.containers import CONTAINERS as CONTAINERS
+from engine.model.containers import AllowFailure as AllowFailure
+from engine.model.containers import Dag as Dag
+from engine.model.containers import DagTask as DagTask
+from engine.model.containers import EachParallel as EachParallel
+from engine.model.containers import EachSequential as EachSequential
+from engine.model.containers import ForEach as ForEach
+from engine.model.containers import If as If
+from engine.model.containers import Loop as Loop
+from engine.model.containers import LoopUntil as LoopUntil
+from engine.model.containers import Parallel as Parallel
+from engine.model.containers import Pause as Pause
+from engine.model.containers import Sequential as Sequential
+from engine.model.containers import Switch as Switch
+from engine.model.containers import WaitFor as WaitFor
+from engine.model.containers import WorkingDirectory as WorkingDirectory
 from engine.model.definition import Definition as Definition
 from engine.model.inputs import Input
+from engine.model.listeners import Listener
+from engine.model.policy import Check, Concurrency, Sla
+from engine.model.properties import FlowOutput as FlowOutput
+from engine.model.properties import Labels as Labels
+from engine.model.properties import Retry as Retry
+from engine.model.task import Container as Container
+from engine.model.task import LogLevel as LogLevel
+from engine.model.task import RunnableTask as RunnableTask
+from engine.model.task import Task as Task
 from engine.model.tree import Tree
 
 FlowId = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]*$", min_length=1, max_length=100)]
 Namespace = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", min_length=1, max_length=150)]
-TaskId = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]*$", min_length=1, max_length=256)]
-LogLevel = Literal["ERROR", "WARN", "INFO", "DEBUG", "TRACE"]
-
-
-def _as_labels(labels: Any) -> Any:
-    """Labels are a map, or a list of {key, value}; their values are text, however they are written."""
-    if isinstance(labels, (list, tuple)):
-        if not all(isinstance(entry, Mapping) and set(entry) == {"key", "value"} for entry in labels):
-            raise ValueError("labels are a map, or a list of entries with `key` and `value`")
-        labels = {entry["key"]: entry["value"] for entry in labels}
-    if not isinstance(labels, Mapping):
-        return labels
-    return {key: str(value).lower() if isinstance(value, bool) else value for key, value in labels.items()}
-
-
-Labels = Annotated[Mapping[str, str], BeforeValidator(_as_labels)]
-
-
-class Retry(Definition):
-    """When a failed attempt is repeated. `max_attempt` counts all attempts, the first included."""
-
-    type: Literal["constant", "exponential", "random"]
-    interval: str | None = None
-    max_interval: str | None = None
-    min_interval: str | None = None
-    delay_factor: float | None = None
-    max_attempt: int | None = Field(default=None, ge=1, alias="maxAttempt")
-    max_attempts: int | None = Field(default=None, ge=1, alias="maxAttempts")
-    max_duration: str | None = None
-    warning_on_retry: bool = False
-    behavior: Literal["RETRY_FAILED_TASK", "CREATE_NEW_EXECUTION"] = "RETRY_FAILED_TASK"
-
-
-class Task(Definition):
-    """What every task has, whatever it does."""
-
-    id: TaskId
-    type: str
-    description: str | None = None
-    disabled: bool = False
-    run_if: str | bool | None = Field(default=None, alias="runIf")  #: `when` in Kestra 2.0
-    allow_failure: bool = False
-    allow_warning: bool = False
-    timeout: str | None = None  #: ISO-8601 duration or an expression; of one attempt
-    retry: Retry | None = None
-    log_level: LogLevel | None = None
-    log_to_file: bool = False
-    worker_group: Mapping[str, Any] | None = None
-
-    def branches(self) -> Mapping[str, tuple[Task, ...]]:
-        """The lists of child tasks by the name of the property they stand in. Empty for a runnable task."""
-        return {}
-
-
-class RunnableTask(Task):
-    """A task that a plugin runs. `type` is canonical (aliases are resolved)."""
-
-    properties: Mapping[str, Any] = Field(default_factory=dict)  #: as written, not rendered
-
-
-class Container(Task):
-    """A task that holds tasks."""
-
-    #: Canonical type string first, then its aliases.
-    TYPES: ClassVar[tuple[str, ...]] = ()
-    #: Whether its main tasks run once for each of several values.
-    LOOPS: ClassVar[bool] = False
-
-    errors: tuple[Task, ...] = ()
-
-    def branches(self) -> Mapping[str, tuple[Task, ...]]:
-        return {**self.main_branches(), "errors": self.errors}
-
-    def main_branches(self) -> Mapping[str, tuple[Task, ...]]:
-        """The branches without `errors`."""
-        raise NotImplementedError
-
-
-def _types(name: str) -> tuple[str, ...]:
-    return (f"io.kestra.plugin.core.flow.{name}", f"io.kestra.core.tasks.flows.{name}")
-
-
-class Sequential(Container):
-    """One task after the other."""
-
-    TYPES = _types("Sequential")
-    tasks: tuple[Task, ...] = Field(min_length=1)
-
-    def main_branches(self) -> Mapping[str, tuple[Task, ...]]:
-        return {"tasks": self.tasks}
-
-
-class Parallel(Container):
-    """All tasks at once, or at most `concurrent` of them."""
-
-    TYPES = _types("Parallel")
-    tasks: tuple[Task, ...] = Field(min_length=1)
-    concurrent: int = Field(default=0, ge=0)  #: 0 is without limit
-
-    def main_branches(self) -> Mapping[str, tuple[Task, ...]]:
-        return {"tasks": self.tasks}
-
-
-class DagTask(Definition):
-    """One task of a Dag and the ids of the tasks that must have ended before it starts."""
-
-    task: Task
-    depends_on: tuple[str, ...] = ()
-
-
-class Dag(Container):
-    """Each task as soon as those it depends on have ended."""
-
-    TYPES = _types("Dag")
-    tasks: tuple[DagTask, ...] = Field(min_length=1)
-    concurrent: int = Field(default=0, ge=0)
-
-    def main_branches(self) -> Mapping[str, tuple[Task, ...]]:
-        return {"tasks": tuple(entry.task for entry in self.tasks)}
-
-
-class If(Container):
-    """`then` or `else`, by the truth of the rendered `condition`."""
-
-    TYPES = _types("If")
-    condition: str | bool | int
-    then: tuple[Task, ...] = Field(min_length=1)
-    else_: tuple[Task, ...] = Field(default=(), alias="else")
-
-    def main_branches(self) -> Mapping[str, tuple[Task, ...]]:
-        return {"then": self.then, "else": self.else_}
-
-
-class Switch(Container):
-    """The case that equals the rendered `value`, else `defaults`; neither is a failure."""
-
-    TYPES = _types("Switch")
-    value: str | bool | int | float
-    cases: Mapping[str, tuple[Task, ...]] = Field(default_factory=dict)
-    defaults: tuple[Task, ...] = ()
-
-    @field_validator("cases", mode="before")
-    @classmethod
-    def _text_keys(cls, cases: Any) -> Any:
-        # `cases: {true: ..., 1: ...}` is natural to write; the value it is compared with is rendered text.
-        if not isinstance(cases, Mapping):
-            return cases
-        return {
-            {True: "true", False: "false"}.get(key, str(key)) if not isinstance(key, str) else key: tasks
-            for key, tasks in cases.items()
-        }
-
-    def main_branches(self) -> Mapping[str, tuple[Task, ...]]:
-        return {**{f"cases.{key}": tasks for key, tasks in self.cases.items()}, "defaults": self.defaults}
-
-
-class ForEach(Container):
-    """`tasks` once for each value; `concurrency_limit` values at a time (0: all)."""
-
-    TYPES = _types("ForEach")[:1]
-    LOOPS = True
-    values: str | tuple[Any, ...]
-    concurrency_limit: int = Field(default=1, ge=0)
-    tasks: tuple[Task, ...] = Field(min_length=1)
-
-    def main_branches(self) -> Mapping[str, tuple[Task, ...]]:
-        return {"tasks": self.tasks}
-
-
-CONTAINERS: tuple[type[Container], ...] = (Sequential, Parallel, Dag, If, Switch, ForEach)
-
-
-class FlowOutput(Definition):
-    """A named value of the whole flow, rendered when an execution ends."""
-
-    id: str
-    type: str | None = None
-    value: Any = None
-    display_name: str | None = None
-    description: str | None = None
-    required: bool = True
 
 
 class PluginDefault(Definition):
@@ -223,15 +67,31 @@ class Flow(Definition):
     variables: Mapping[str, Any] = Field(default_factory=dict)
     tasks: tuple[Task, ...] = Field(min_length=1)
     errors: tuple[Task, ...] = ()
+    finally_: tuple[Task, ...] = Field(default=(), alias="finally")
+    after_execution: tuple[Task, ...] = ()
     outputs: tuple[FlowOutput, ...] = ()
     triggers: tuple[Mapping[str, Any], ...] = ()
     plugin_defaults: tuple[PluginDefault, ...] = ()
     retry: Retry | None = None
+    listeners: tuple[Listener, ...] = ()
+    concurrency: Concurrency | None = None
+    sla: tuple[Sla, ...] = ()
+    checks: tuple[Check, ...] = ()
     expressions: Literal["kestra", "jinja2"] = "kestra"  #: the language of every `{{ }}` in the flow
 
     def branches(self) -> Mapping[str, tuple[Task, ...]]:
         """The flow's own lists of tasks by property name."""
-        return {"tasks": self.tasks, "errors": self.errors}
+        return {
+            "tasks": self.tasks,
+            "errors": self.errors,
+            "finally": self.finally_,
+            "afterExecution": self.after_execution,
+            **{f"listeners.{index}": listener.tasks for index, listener in enumerate(self.listeners)},
+        }
+
+    def branches_after(self) -> tuple[str, ...]:
+        """The names of the lists that run once the execution has ended."""
+        return ("afterExecution", *(f"listeners.{index}" for index in range(len(self.listeners))))
 
     _source: str | None = PrivateAttr(default=None)
 

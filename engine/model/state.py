@@ -51,7 +51,7 @@ _S = State
 TERMINAL: frozenset[State] = frozenset(
     {_S.SUCCESS, _S.WARNING, _S.FAILED, _S.KILLED, _S.CANCELLED, _S.RETRIED, _S.SKIPPED}
 )
-_OPEN = frozenset({_S.PAUSED, _S.RETRYING, _S.KILLING}) | TERMINAL
+_OPEN = frozenset({_S.PAUSED, _S.RETRYING, _S.RESTARTED, _S.KILLING}) | TERMINAL
 
 TRANSITIONS: dict[State, frozenset[State]] = {
     _S.CREATED: frozenset({_S.QUEUED, _S.RUNNING}) | _OPEN,
@@ -60,7 +60,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     _S.PAUSED: frozenset({_S.RUNNING, _S.RESTARTED}) | _OPEN,
     _S.RESTARTED: frozenset({_S.RUNNING}) | _OPEN,
     _S.RETRYING: frozenset({_S.CREATED, _S.RUNNING}) | _OPEN,
-    _S.KILLING: frozenset({_S.KILLED, _S.FAILED}),
+    _S.KILLING: frozenset({_S.KILLED, _S.FAILED, _S.CANCELLED, _S.RETRIED}),
 } | {state: frozenset({_S.RESTARTED}) if state is not _S.RETRIED else frozenset() for state in TERMINAL}
 
 

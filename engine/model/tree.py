@@ -10,7 +10,20 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from engine.model.flow import Container, Flow, Task
 
+#: The main tasks of a container or a flow: all that stand in no list of their own below.
+MAIN = ""
 ERRORS = "errors"
+FINALLY = "finally"
+ON_PAUSE = "onPause"
+AFTER = "afterExecution"
+LISTENERS = "listeners."
+
+_GROUPS = frozenset({ERRORS, FINALLY, ON_PAUSE, AFTER})
+
+
+def group_of(branch: str) -> str:
+    """Which tasks are counted together: the branch itself where it runs apart from the main tasks, else MAIN."""
+    return branch if branch in _GROUPS or branch.startswith(LISTENERS) else MAIN
 
 
 class Place(Struct, frozen=True):
@@ -19,12 +32,14 @@ class Place(Struct, frozen=True):
     task: Task
     parent: Container | None  #: None at the top of the flow
     branch: str  #: the property of the parent that lists it: `tasks`, `then`, `cases.x`, `errors`, ...
+    group: str  #: as `group_of` the branch
     laned: bool
-    loops: int  #: how many loop values lead to it, its own included
+    loops: tuple[Container, ...]  #: the loops whose values lead to it, outermost first
+    after: bool  #: whether it runs when the execution has ended
 
     @property
     def in_errors(self) -> bool:
-        return self.branch == ERRORS
+        return self.group == ERRORS
 
 
 class Tree:
@@ -35,18 +50,27 @@ class Tree:
         #: What others work out about the flow once and keep with it, by the id of the task that it is about.
         self.derived: dict[str, object] = {}
         self._enabled: dict[tuple[str | None, str], tuple[Task, ...]] = {}
-        self._add(None, flow.branches(), loops=0)
+        self._add(None, flow.branches(), loops=(), after=False)
 
-    def _add(self, parent: Container | None, branches: Mapping[str, tuple[Task, ...]], loops: int) -> None:
+    def _add(
+        self,
+        parent: Container | None,
+        branches: Mapping[str, tuple[Task, ...]],
+        loops: tuple[Container, ...],
+        *,
+        after: bool,
+    ) -> None:
         for branch, tasks in branches.items():
-            laned = parent is not None and parent.LOOPS and branch != ERRORS
-            depth = loops + laned
+            group = group_of(branch)
+            laned = parent is not None and parent.LOOPS and (group == MAIN or parent.ROUNDS)
+            around = (*loops, parent) if laned and parent is not None else loops
+            late = after or group == AFTER or group.startswith(LISTENERS)
             self._enabled[parent.id if parent else None, branch] = tuple(task for task in tasks if not task.disabled)
             for task in tasks:
-                self.places[task.id] = Place(task, parent, branch, laned, depth)
+                self.places[task.id] = Place(task, parent, branch, group, laned, around, late)
                 inner = task.branches()
                 if inner:
-                    self._add(task, inner, depth)  # type: ignore[arg-type]  # only containers have branches
+                    self._add(task, inner, around, after=late)  # type: ignore[arg-type]  # only containers have branches
 
     def enabled(self, container_id: str | None, branch: str) -> tuple[Task, ...]:
         """The tasks of one list that are not disabled. `container_id` is None for the flow's own lists."""

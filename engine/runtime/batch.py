@@ -58,6 +58,12 @@ class Batch:
         self.size += len(task_runs) - known
         if decision.created:
             change.new_task_runs |= decision.created
+        for run_id in decision.removed:
+            task_runs.pop(run_id, None)
+            if run_id in change.new_task_runs:
+                change.new_task_runs.remove(run_id)
+            else:
+                change.removed_task_runs.add(run_id)
         for command in decision.commands:
             if isinstance(command, WriteLog):
                 self.write(active, line_of(decision.execution, command, at))

@@ -24,7 +24,7 @@ def until_it_ends(receive: Callable[[], News], on_change: OnChange | None) -> Ex
             raise news
         if on_change is not None:
             on_change(news.after, list(news.task_runs.values()), news.logs)
-        if news.after.is_terminal:
+        if news.after.is_over:
             return news.after
 
 

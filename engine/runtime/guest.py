@@ -119,14 +119,14 @@ class Guest:
         onlooker = Onlooker(self._store, execution_id)
         watch = _OwnerWatch(self._peer, execution_id, mine=mine)
         before = None if mine else onlooker.look()  # what happened before is not news, unless it is the end
-        if before is not None and before.execution.is_terminal:
+        if before is not None and before.execution.is_over:
             return before.execution
         while True:
             look = onlooker.look()
             if look is not None:
                 watch.rest()
                 on_change(look.execution, look.task_runs, look.logs)
-                if look.execution.is_terminal:
+                if look.execution.is_over:
                     return look.execution
             elif watch.is_gone():
                 if self._store_says_ended(execution_id):
@@ -142,7 +142,7 @@ class Guest:
 
     def _store_says_ended(self, execution_id: str) -> bool:
         execution = self._store.execution(execution_id)
-        return execution is not None and execution.is_terminal
+        return execution is not None and execution.is_over
 
     def _last_look(self, onlooker: Onlooker, on_change: OnChange) -> Execution | None:
         """What the dead owner committed just before, now that nobody else writes."""
@@ -150,7 +150,7 @@ class Guest:
         if look is None:
             return None
         on_change(look.execution, look.task_runs, look.logs)
-        return look.execution if look.execution.is_terminal else None
+        return look.execution if look.execution.is_over else None
 
     def _pass_on(self, kills: queue.SimpleQueue[str], execution_id: str, pause: float) -> None:
         """Wait for the next look, and meanwhile for a wish to kill."""

@@ -112,7 +112,7 @@ class Host:
         if isinstance(news, BaseException):
             self._failures[id_] = news
             self._see_off(id_)
-        elif news.after.is_terminal or news.after.awaits_decision:
+        elif news.after.is_over or news.after.awaits_decision:
             self._see_off(id_)
 
     def _see_off(self, id_: str) -> None:

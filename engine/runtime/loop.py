@@ -19,9 +19,9 @@ from datetime import datetime
 from functools import partial
 
 from engine.core import decide
-from engine.core.attempts import claimed
+from engine.core.claims import claimed, may_start
 from engine.errors import StoreError
-from engine.model.commands import Evaluate, QueueTask, RunTask, SetTimer, StopTask
+from engine.model.commands import Evaluate, QueueTask, RunTask, SetTimer, StartLater, StopTask
 from engine.model.events import AttemptFinished, AttemptStarted, EngineStarted, Event, ExecutionStarted, TimerFired
 from engine.model.execution import Execution, TaskRun
 from engine.model.flow import Flow
@@ -198,6 +198,8 @@ class Loop:
                     (self._inline if inline else self._ready).append((execution_id, run.id))
                 case SetTimer():
                     heapq.heappush(self._timers, (command.due, execution_id, command.task_run_id))
+                case StartLater():
+                    heapq.heappush(self._timers, (command.due, execution_id, ""))
                 case RunTask():
                     run = active.execution.task_runs[command.task_run_id]
                     batch.after.append((execution_id, partial(self._tasks.start_attempt, active, run)))
@@ -212,9 +214,9 @@ class Loop:
     def _run_inline(self, execution_id: str, run_id: str, batch: Batch) -> None:
         """Claim, run and finish a pure task in this very turn."""
         active = self._active.get(execution_id)
-        if active is None or active.execution.state is not State.RUNNING:
-            return
-        waiting = active.execution.task_runs[run_id]
+        waiting = active.execution.task_runs.get(run_id) if active is not None else None
+        if active is None or waiting is None or not may_start(active.flow, active.execution, waiting):
+            return  # it was stopped, held, or taken away since it was queued
         run = claimed(waiting, waiting.epoch + 1, self._world.clock.now())
         finished = self._tasks.run_here(active, run, lambda entry: batch.write(active, entry))
         self._decide(execution_id, finished, batch)
@@ -225,9 +227,9 @@ class Loop:
         while self._ready and self._stopping_at is None and taken < self._workers.free:
             execution_id, run_id = self._ready.popleft()
             active = self._active.get(execution_id)
-            if active is not None:
-                epoch = active.execution.task_runs[run_id].epoch + 1
-                event = AttemptStarted(at=self._world.clock.now(), task_run_id=run_id, epoch=epoch)
+            waiting = active.execution.task_runs.get(run_id) if active is not None else None
+            if active is not None and waiting is not None:
+                event = AttemptStarted(at=self._world.clock.now(), task_run_id=run_id, epoch=waiting.epoch + 1)
                 before = active.execution
                 self._decide(execution_id, event, batch)
                 taken += active.execution is not before
@@ -248,7 +250,7 @@ class Loop:
                 perform()
         for change in committed:
             self.followers.tell(change)
-            if change.after.is_terminal:
+            if change.after.is_over:
                 self._active.pop(change.after.id, None)
 
     def _store(self, changes: list[ExecutionChange], batch: Batch) -> list[ExecutionChange]:
@@ -278,7 +280,8 @@ class Loop:
         now = self._world.clock.now()
         while self._timers and self._timers[0][0] <= now:
             due, execution_id, run_id = heapq.heappop(self._timers)
-            self._backlog.append(Happened(execution_id, TimerFired(at=now, task_run_id=run_id, due=due)))
+            fired = TimerFired(at=now, task_run_id=run_id, due=due) if run_id else ExecutionStarted(at=now)
+            self._backlog.append(Happened(execution_id, fired))
 
     def _write_off_overdue(self) -> None:
         now = self._world.clock.monotonic()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.core.context import Context
-from engine.core.rendering import OUTPUTS, needs_outside
+from engine.core.rendering import needs_outside
+from engine.core.starting import template_of
 from engine.errors import PluginBroken
 from engine.expressions import language
 from engine.model.commands import Evaluate
@@ -114,7 +115,9 @@ class Tasks:
     def start_evaluation(self, active: Active, execution: Execution, command: Evaluate) -> None:
         """Have a worker find the value of an expression that calls out, as of the snapshot `execution`."""
         run = execution.task_runs[command.task_run_id] if command.task_run_id is not None else None
-        template = active.flow.outputs if command.name == OUTPUTS and run is None else _property(active, run, command)
+        template = (
+            active.flow.outputs if run is None else template_of(active.flow.tree.places[run.task_id].task, command.name)
+        )
         subject = run.id if run is not None else execution.id
         key = (f"{subject}/{command.name}", EVALUATION)
         control = _Evaluation()
@@ -166,11 +169,3 @@ def _runnable(active: Active, run: TaskRun) -> RunnableTask:
     task = active.flow.tree.places[run.task_id].task
     assert isinstance(task, RunnableTask)
     return task
-
-
-def _property(active: Active, run: TaskRun | None, command: Evaluate) -> object:
-    assert run is not None
-    task = active.flow.tree.places[run.task_id].task
-    fields = type(task).model_fields
-    name = next(name for name, field in fields.items() if command.name in (name, field.alias))
-    return getattr(task, name)

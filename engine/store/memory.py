@@ -19,7 +19,7 @@ from engine.ports import ExecutionChange, ExecutionFilter, ExecutionSummary, Flo
 from engine.store import codec, rows
 from engine.store.rows import Row
 
-_EXECUTION_STATE = 6
+_EXECUTION_STATE, _LINGERING = 6, 22
 _STATE, _EPOCH = 7, 8  # places in the row of a task run
 _SUMMARY = (0, 1, 2, 3, 6, 7, 8, 11, 9)  # places in the row of an execution, as `rows.read_summary` takes them
 _TERMINAL = frozenset(state.value for state in TERMINAL)
@@ -80,6 +80,9 @@ class MemoryStore:
                     stored = staged.get(run_id) or self._task_runs.get(id_, {}).get(run_id)
                     _check_task_run(run, stored, new=run_id in change.new_task_runs)
                     staged[run_id] = rows.task_run_row(run)
+            for change in changes:
+                for run_id in change.removed_task_runs:
+                    self._task_runs.get(change.after.id, {}).pop(run_id, None)
             self._keep(executions, task_runs, logs, metrics)
 
     def _keep(
@@ -115,9 +118,11 @@ class MemoryStore:
     def unfinished(self) -> list[str]:
         with self._lock:
             stored = list(self._executions.values())
+        lingering = {row[0] for row in stored if row[_LINGERING]}
         every = (rows.read_summary([row[place] for place in _SUMMARY]) for row in stored)
         oldest_first = sorted(
-            (each for each in every if each.state not in TERMINAL), key=lambda e: (e.started_at, e.id)
+            (each for each in every if each.state not in TERMINAL or each.id in lingering),
+            key=lambda each: (each.started_at, each.id),
         )
         return [summary.id for summary in oldest_first]
 
@@ -214,7 +219,7 @@ def _check_execution(change: ExecutionChange, stored: Row | None) -> None:
         raise Fenced(f"execution {change.after.id}: the store {'does not hold' if stored is None else 'holds'} it")
     if stored is None or change.before is None or rows.own_fields(change.before) == rows.own_fields(change.after):
         return
-    if stored[_EXECUTION_STATE] in _TERMINAL and not rows.reopens(change.after):
+    if stored[_EXECUTION_STATE] in _TERMINAL and not change.before.is_terminal:
         raise Fenced(f"execution {change.after.id} is {stored[_EXECUTION_STATE]} in the store")
 
 

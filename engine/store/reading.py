@@ -38,7 +38,8 @@ def page(connection: Connection, where: ExecutionFilter) -> tuple[list[Execution
 
 def unfinished(connection: Connection) -> list[str]:
     oldest_first = executions.c.started_at, executions.c.id
-    query = select(executions.c.id).where(executions.c.state.in_(_UNFINISHED)).order_by(*oldest_first)
+    open_ = or_(executions.c.state.in_(_UNFINISHED), executions.c.lingering)
+    query = select(executions.c.id).where(open_).order_by(*oldest_first)
     return [from_text(id_) for id_ in connection.execute(query).scalars()]
 
 

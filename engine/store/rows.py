@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from rpds import HashTrieMap
 
 from engine.errors import UsageError
-from engine.model.execution import Attempt, Execution, History, StateChange, TaskRun
+from engine.model.execution import Attempt, Caller, Execution, History, Item, StateChange, TaskRun
 from engine.model.keyvalue import KeyValue, ValueType
 from engine.model.state import AttemptState, State
 from engine.ports import ExecutionSummary, FlowRecord, LogLine, Metric, SecretRecord
@@ -79,9 +79,9 @@ def _attempts(text: str) -> tuple[Attempt, ...]:
     )
 
 
-def reopens(subject: Execution | TaskRun) -> bool:
+def reopens(run: TaskRun) -> bool:
     """Whether a person restarted it: then, and only then, a write may take it out of a terminal state."""
-    return any(state is State.RESTARTED for state, _at in subject.history)
+    return any(state is State.RESTARTED for state, _at in run.history)
 
 
 TASK_RUN_FIXED = 7  #: how many leading columns of a task run's row never change
@@ -106,6 +106,7 @@ def task_run_row(run: TaskRun) -> tuple[Any, ...]:
             _attempts_json(run.attempts),
             maybe_json(run.outputs),
             None if run.items is None else to_json(run.items),
+            None if run.calls is None else to_json(run.calls),
         )
     except UNSTORABLE as error:
         who = f"task run {run.id} (task {run.task_id}) of execution {run.execution_id}"
@@ -115,7 +116,7 @@ def task_run_row(run: TaskRun) -> tuple[Any, ...]:
 def read_task_run(row: Row) -> TaskRun:
     """The task run that a row of `task_runs` holds."""
     (id_, execution_id, task_id, seq, parent_id, value, iteration,
-     state, epoch, due, error, history, attempts, outputs, items) = row  # fmt: skip
+     state, epoch, due, error, history, attempts, outputs, items, calls) = row  # fmt: skip
     try:
         return TaskRun(
             id=from_text(id_),
@@ -132,14 +133,22 @@ def read_task_run(row: Row) -> TaskRun:
             history=_history(history),
             attempts=_attempts(attempts),
             outputs=maybe_from_json(outputs),
-            items=None if items is None else tuple(from_json(items)),
+            items=None if items is None else tuple(map(_item, from_json(items))),
+            calls=None if calls is None else tuple(from_json(calls)),
         )
     except DAMAGED as fault:
         raise damage(f"task run {id_} of execution {execution_id}", fault) from fault
 
 
+def _item(item: Any) -> Item:
+    return item if isinstance(item, str) else (item[0], item[1])
+
+
 #: The fields of an execution that stand in its own row and may change.
-own_fields = attrgetter("state", "history", "inputs", "labels", "variables", "outputs", "trigger", "error")
+own_fields = attrgetter(
+    "state", "history", "inputs", "labels", "variables", "outputs", "trigger", "error",
+    "attempt_number", "due", "held", "ending", "lingering", "seq_floor",
+)  # fmt: skip
 EXECUTION_FIXED = 6  #: how many leading columns of an execution's row never change
 
 
@@ -163,6 +172,14 @@ def execution_row(execution: Execution) -> tuple[Any, ...]:
             map_json(execution.variables),
             maybe_json(execution.outputs),
             maybe_json(execution.trigger),
+            maybe_text(execution.caller.execution_id if execution.caller else None),
+            maybe_text(execution.caller.task_run_id if execution.caller else None),
+            execution.attempt_number,
+            maybe_micros(execution.due),
+            execution.held,
+            execution.ending.value if execution.ending is not None else None,
+            execution.lingering,
+            execution.seq_floor,
         )
     except UNSTORABLE as error:
         values = {name: getattr(execution, name) for name in ("inputs", "labels", "variables", "outputs", "trigger")}
@@ -172,7 +189,8 @@ def execution_row(execution: Execution) -> tuple[Any, ...]:
 def read_execution(row: Row, task_run_rows: Iterable[Row]) -> Execution:
     """The execution that a row of `executions` and its rows of `task_runs` hold."""
     (id_, namespace, flow_id, flow_revision, parent_id, original_id, state, _started_at, _ended_at, error,
-     history, labels, inputs, variables, outputs, trigger) = row  # fmt: skip
+     history, labels, inputs, variables, outputs, trigger, caller_id, caller_task_run_id, attempt_number,
+     due, held, ending, lingering, seq_floor) = row  # fmt: skip
     runs = [read_task_run(each) for each in task_run_rows]
     try:
         return Execution(
@@ -190,6 +208,13 @@ def read_execution(row: Row, task_run_rows: Iterable[Row]) -> Execution:
             variables=from_json(variables),
             outputs=maybe_from_json(outputs),
             trigger=maybe_from_json(trigger),
+            caller=Caller(from_text(caller_id), from_text(caller_task_run_id)) if caller_id is not None else None,
+            attempt_number=attempt_number,
+            due=maybe_from_micros(due),
+            held=bool(held),
+            ending=_STATES[ending] if ending is not None else None,
+            lingering=bool(lingering),
+            seq_floor=seq_floor,
             task_runs=HashTrieMap({run.id: run for run in runs}),
         )
     except DAMAGED as fault:

@@ -20,6 +20,8 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
+    text,
 )
 
 metadata = MetaData()
@@ -66,9 +68,19 @@ executions = Table(
     Column("variables", Text, nullable=False),
     Column("outputs", Text),
     Column("trigger", Text),
+    Column("caller_id", _KEY),
+    Column("caller_task_run_id", _KEY),
+    Column("attempt_number", Integer, nullable=False, server_default="1"),
+    Column("due", _INSTANT),
+    Column("held", Boolean, nullable=False, server_default=false()),
+    Column("ending", _KEY),
+    Column("lingering", Boolean, nullable=False, server_default=false()),
+    Column("seq_floor", Integer, nullable=False, server_default="0"),
     Index("executions_by_start", "started_at", "id"),
     Index("executions_by_flow", "namespace", "flow_id", "started_at"),
     Index("executions_by_state", "state", "started_at"),
+    Index("executions_by_caller", "caller_id", "caller_task_run_id"),
+    Index("executions_lingering", "started_at", sqlite_where=text("lingering"), postgresql_where=text("lingering")),
 )
 
 #: An index of `executions.labels`, which is the truth: one row for each label, so that a filter finds them.
@@ -99,6 +111,7 @@ task_runs = Table(
     Column("attempts", Text, nullable=False),
     Column("outputs", Text),
     Column("items", Text),
+    Column("calls", Text),
     Index("task_runs_by_execution", "execution_id", "seq"),
 )
 

@@ -34,6 +34,7 @@ class Batch(Struct):
     moved_executions: Rows = field(default_factory=list)
     stale_labels: Rows = field(default_factory=list)
     labels: Rows = field(default_factory=list)
+    removed_task_runs: Rows = field(default_factory=list)
     new_task_runs: Rows = field(default_factory=list)
     moved_task_runs: Rows = field(default_factory=list)
     logs: Rows = field(default_factory=list)
@@ -53,6 +54,7 @@ def encode(changes: Sequence[ExecutionChange]) -> Batch:
                 batch.moved_task_runs.append(
                     (*row[rows.TASK_RUN_FIXED :], row[0], run.epoch, int(rows.reopens(run)), run.epoch)
                 )
+        batch.removed_task_runs.extend((to_text(id_),) for id_ in change.removed_task_runs)
         batch.logs.extend(map(rows.log_row, change.logs))
         batch.metrics.extend(map(rows.metric_row, change.metrics))
     return batch
@@ -65,7 +67,8 @@ def _encode_execution(batch: Batch, before: Execution | None, after: Execution) 
     if before is None:
         batch.new_executions.append(row)
     else:
-        batch.moved_executions.append((*row[rows.EXECUTION_FIXED :], row[0], int(rows.reopens(after))))
+        # Whoever read it as ended and writes to it knows what it does; others lost it to somebody else.
+        batch.moved_executions.append((*row[rows.EXECUTION_FIXED :], row[0], int(before.is_terminal)))
         if before.labels == after.labels:
             return
         batch.stale_labels.append(row[:1])
@@ -85,6 +88,7 @@ class CommitStatements:
         self.insert_metric = _sql(dialect, insert(tables.metrics).inline().values(_parameters(tables.metrics, 1)))
         owner = tables.execution_labels.c.execution_id
         self.delete_labels = _sql(dialect, delete(tables.execution_labels).where(owner == bindparam("subject")))
+        self.delete_task_run = _sql(dialect, delete(runs).where(runs.c.id == bindparam("subject")))
         self.update_execution = _sql(
             dialect,
             update(executions)
@@ -113,6 +117,8 @@ class CommitStatements:
             connection.exec_driver_sql(self.delete_labels, batch.stale_labels)
         if batch.labels:
             connection.exec_driver_sql(self.insert_label, batch.labels)
+        if batch.removed_task_runs:
+            connection.exec_driver_sql(self.delete_task_run, batch.removed_task_runs)
         if batch.new_task_runs:
             connection.exec_driver_sql(self.insert_task_run, batch.new_task_runs)
         if batch.moved_task_runs:

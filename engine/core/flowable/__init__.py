@@ -1,21 +1,54 @@
 """One module for each container. Each answers the same questions, purely, about one task run of its task:
 
-`expression(task)`   what must be evaluated before it can begin: (name, template), or None
-`begin(task, value)` what that value means: an `Opening` (outputs, items), or an error text
-`nexts(scope)`       which children may start now
-`outcome(scope)`     the state it ended in, None while it goes on
+`expression`  what must be evaluated before it can begin: (name, template), or None
+`begin`       what that value means: an `Opening` (outputs, items, a wait), or an error text
+`nexts`       which main children, and which of `errors`, may start now
+`outcome`     how its main children ended, None while they go on
+`question`    what must be evaluated before it may end in a state: (name, template), or None
+`close`       what that value means: a `Closing` (state, outputs, another round), or an error text
 
-The fourth question, which children exist at all, is answered by `Container.branches` in the model.
+Which children exist at all is answered by `Container.branches` in the model; `errors` and `finally` are the same for
+every container, and `engine.core.settle` sees to their end.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Protocol
 
-from engine.core.flowable import choice, dag, foreach, parallel, sequential
-from engine.core.flowable.opening import Opening
+from engine.core.flowable import (
+    allow_failure,
+    choice,
+    dag,
+    each_parallel,
+    foreach,
+    loop,
+    loop_until,
+    parallel,
+    pause,
+    sequential,
+    working_directory,
+)
+from engine.core.flowable.opening import Closing, Opening
 from engine.core.flowable.scope import Next, Scope
-from engine.model.flow import Container, Dag, ForEach, If, Parallel, Sequential, Switch
+from engine.model.execution import TaskRun
+from engine.model.flow import (
+    AllowFailure,
+    Container,
+    Dag,
+    EachParallel,
+    EachSequential,
+    ForEach,
+    If,
+    Loop,
+    LoopUntil,
+    Parallel,
+    Pause,
+    Sequential,
+    Switch,
+    WaitFor,
+    WorkingDirectory,
+)
 from engine.model.state import State
 
 
@@ -24,11 +57,15 @@ class Flowable(Protocol):
 
     def expression(self, task: Any) -> tuple[str, Any] | None: ...
 
-    def begin(self, task: Any, value: Any) -> Opening | str: ...
+    def begin(self, task: Any, value: Any, at: datetime) -> Opening | str: ...
 
     def nexts(self, scope: Scope) -> list[Next]: ...
 
     def outcome(self, scope: Scope) -> State | None: ...
+
+    def question(self, task: Any, state: State) -> tuple[str, Any] | None: ...
+
+    def close(self, task: Any, run: TaskRun, state: State, value: Any, at: datetime) -> Closing | str: ...
 
 
 _FLOWABLES: dict[type[Container], Flowable] = {
@@ -38,6 +75,14 @@ _FLOWABLES: dict[type[Container], Flowable] = {
     If: choice.IF,
     Switch: choice.SWITCH,
     ForEach: foreach,
+    EachSequential: foreach,
+    EachParallel: each_parallel,
+    Loop: loop,
+    AllowFailure: allow_failure,
+    LoopUntil: loop_until,
+    WaitFor: loop_until,
+    Pause: pause,
+    WorkingDirectory: working_directory,
 }
 
 

@@ -5,10 +5,12 @@ The choice is kept in the container's outputs, so nothing is evaluated twice.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from engine.core.flowable.opening import Opening
-from engine.core.flowable.scope import Next, Scope, nexts_in_order, outcome_of
+from engine.core.flowable.opening import Closing, Opening
+from engine.core.flowable.scope import Next, Scope, nexts_in_order
+from engine.core.ledger import main_state
 from engine.expressions import truthy
 from engine.model.flow import If, Switch, Task
 from engine.model.state import State
@@ -24,14 +26,20 @@ class _Choice:
         return nexts_in_order(scope, self.chosen(scope))
 
     def outcome(self, scope: Scope) -> State | None:
-        return outcome_of(scope, len(self.chosen(scope)))
+        return main_state(scope.main, len(self.chosen(scope)))
+
+    def question(self, task: Any, state: State) -> tuple[str, Any] | None:
+        return None
+
+    def close(self, task: Any, run: Any, state: State, value: Any, at: datetime) -> Closing | str:
+        return Closing(state)
 
 
 class _If(_Choice):
     def expression(self, task: If) -> tuple[str, Any]:
         return "condition", task.condition
 
-    def begin(self, task: If, value: Any) -> Opening | str:
+    def begin(self, task: If, value: Any, at: datetime) -> Opening | str:
         return Opening(outputs={"evaluationResult": truthy(value)})
 
     def chosen(self, scope: Scope) -> tuple[Task, ...]:
@@ -44,7 +52,7 @@ class _Switch(_Choice):
     def expression(self, task: Switch) -> tuple[str, Any]:
         return "value", task.value
 
-    def begin(self, task: Switch, value: Any) -> Opening | str:
+    def begin(self, task: Switch, value: Any, at: datetime) -> Opening | str:
         if value in task.cases:
             return Opening(outputs={"value": value, "defaults": False})
         if task.defaults:

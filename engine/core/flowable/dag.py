@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from engine.core.flowable.scope import Next, Scope, nexts_of_errors
-from engine.core.flowable.sequential import begin, expression, outcome
+from engine.core.flowable.sequential import begin, close, expression, outcome, question
 from engine.core.topology import dependencies
 from engine.model.flow import Dag
 
-__all__ = ["begin", "expression", "nexts", "outcome"]
+__all__ = ["begin", "close", "expression", "nexts", "outcome", "question"]
 
 
 def nexts(scope: Scope) -> list[Next]:

@@ -6,34 +6,44 @@ Values are fixed when the loop begins: text as it is, anything else as JSON, eac
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from engine.core.flowable.opening import Opening
-from engine.core.flowable.scope import Next, Scope, nexts_of_errors, outcome_of
-from engine.core.ledger import lane_state
-from engine.model.flow import ForEach
+from engine.core.flowable.scope import Next, Scope, lane_value, nexts_in_order, nexts_of_errors
+from engine.core.flowable.sequential import close, question
+from engine.core.ledger import main_state
+from engine.core.rendering import VALUES
+from engine.model.flow import EachSequential, ForEach, Task
 from engine.model.state import State
 
-
-def expression(task: ForEach) -> tuple[str, Any]:
-    return "values", task.values
+__all__ = ["begin", "close", "expression", "nexts", "outcome", "question"]
 
 
-def begin(task: ForEach, value: Any) -> Opening | str:
+def expression(task: Any) -> tuple[str, Any] | None:
+    return VALUES, task.values if isinstance(task, ForEach) else task.value
+
+
+def begin(task: Any, value: Any, at: datetime) -> Opening | str:
+    name = "values" if isinstance(task, ForEach) else "value"
     if isinstance(value, str):
         try:
             value = json.loads(value)
         except ValueError as error:
-            return f"`values` is not a JSON list: {error}"
+            return f"`{name}` is not a JSON list: {error}"
     if not isinstance(value, (list, tuple)):
-        return f"`values` must be a list, but is {_kind(value)}"
+        return f"`{name}` must be a list, but is {_kind(value)}"
     if any(item is None for item in value):
-        return "`values` holds a null; every value must be something"
-    texts = (
-        item if isinstance(item, str) else json.dumps(item, separators=(",", ":"), ensure_ascii=False, default=str)
-        for item in value
-    )
-    return Opening(items=tuple(dict.fromkeys(texts)))
+        return f"`{name}` holds a null; every value must be something"
+    return Opening(items=tuple(dict.fromkeys(map(as_item, value))))
+
+
+def as_item(value: Any) -> str:
+    """A value of a loop as the text that its task runs carry."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=str)
 
 
 def _kind(value: Any) -> str:
@@ -41,37 +51,37 @@ def _kind(value: Any) -> str:
 
 
 def nexts(scope: Scope) -> list[Next]:
-    loop, run, tasks = scope.container, scope.run, scope.tasks("tasks")
-    assert isinstance(loop, ForEach)
+    loop = scope.container
+    limit = loop.concurrency_limit if isinstance(loop, ForEach) else int(isinstance(loop, EachSequential))
+    return nexts_of_loop(scope, limit, nexts_in_order, first=1)
+
+
+def nexts_of_loop(
+    scope: Scope, limit: int, in_lane: Callable[[Scope, tuple[Task, ...]], list[Next]], *, first: int
+) -> list[Next]:
+    """The next tasks of a lane as `in_lane` has it; or the next lanes, at most `limit` (0: all) at a time.
+
+    A lane begins with its `first` tasks.
+    """
+    tasks, lanes, run = scope.tasks("tasks"), scope.loop, scope.run
     assert run is not None
     if scope.key.lane is not None:
-        return _nexts_of_lane(scope, scope.key.lane)
-    lanes, items = scope.main, run.items or ()
+        return in_lane(scope, tasks) if not (lanes.failed or lanes.killed) or scope.main.failed else []
     if lanes.killed:
         return []
     if lanes.failed:
         return nexts_of_errors(scope)
     if not tasks:
         return []
-    room = len(items) if loop.concurrency_limit == 0 else max(loop.concurrency_limit - lanes.live, 0)
-    first = range(lanes.created, min(lanes.created + room, len(items)))
-    return [Next(tasks[0], items[index], index) for index in first]
-
-
-def _nexts_of_lane(scope: Scope, lane: int) -> list[Next]:
-    tally, tasks = scope.main, scope.tasks("tasks")
-    if scope.loop.failed or scope.loop.killed:
-        return []
-    if tally.live or tally.failed or tally.killed or tally.created >= len(tasks):
-        return []
-    assert scope.run is not None
-    assert scope.run.items is not None
-    return [Next(tasks[tally.created], scope.run.items[lane], lane)]
+    items = run.items or ()
+    room = len(items) if limit == 0 else max(limit - lanes.live, 0)
+    begun = range(lanes.created, min(lanes.created + room, len(items)))
+    return [Next(task, lane_value(scope.container, items, lane), lane) for lane in begun for task in tasks[:first]]
 
 
 def outcome(scope: Scope) -> State | None:
     assert scope.run is not None
     tasks = scope.tasks("tasks")
     if scope.key.lane is not None:
-        return lane_state(scope.main, len(tasks), abandoned=bool(scope.loop.failed or scope.loop.killed))
-    return outcome_of(scope, len(scope.run.items or ()) if tasks else 0)
+        return main_state(scope.main, len(tasks), abandoned=bool(scope.loop.failed or scope.loop.killed))
+    return main_state(scope.main, len(scope.run.items or ()) if tasks else 0)

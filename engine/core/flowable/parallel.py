@@ -6,10 +6,10 @@ After the first failed child nothing new starts, but the container ends only whe
 from __future__ import annotations
 
 from engine.core.flowable.scope import Next, Scope, nexts_at_once
-from engine.core.flowable.sequential import begin, expression, outcome
+from engine.core.flowable.sequential import begin, close, expression, outcome, question
 from engine.model.flow import Parallel
 
-__all__ = ["begin", "expression", "nexts", "outcome"]
+__all__ = ["begin", "close", "expression", "nexts", "outcome", "question"]
 
 
 def nexts(scope: Scope) -> list[Next]:

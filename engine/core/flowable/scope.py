@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from engine.core.draft import Draft
 from engine.core.ledger import ScopeKey, Tally
-from engine.model.execution import TaskRun
+from engine.model.execution import Item, TaskRun
 from engine.model.flow import Container, Task
-from engine.model.state import State
+from engine.model.tree import ERRORS, FINALLY
 
 
 class Next(NamedTuple):
@@ -17,6 +17,12 @@ class Next(NamedTuple):
     task: Task
     value: str | None = None
     iteration: int | None = None
+
+
+def lane_value(loop: Container | None, items: tuple[Item, ...], lane: int) -> str:
+    """What tells a lane's task runs from those of the others: its value, or its number where values may repeat."""
+    item = items[lane]
+    return item if loop is not None and not loop.ROUNDS and isinstance(item, str) else str(lane)
 
 
 class Scope:
@@ -42,13 +48,26 @@ class Scope:
         """In a lane: how the lanes of its whole loop stand."""
         return self._draft.tally(ScopeKey(self.key.run_id))
 
-    @property
-    def errors(self) -> Tally:
-        return self._draft.tally(self.key, errors=True)
+    def tally(self, group: str) -> Tally:
+        """How the tasks of one group (`Place.group`) stand."""
+        return self._draft.tally(self.key, group)
 
     def tasks(self, branch: str) -> tuple[Task, ...]:
-        """The tasks of one of the container's lists, without the disabled ones."""
-        return self._draft.tree.enabled(self.container.id if self.container else None, branch)
+        """The tasks of one of the container's lists that run in this scope, without the disabled ones."""
+        container = self.container
+        if container is None:
+            return self.tree.enabled(None, branch)
+        if container.LOOPS and branch in (ERRORS, FINALLY) and container.ROUNDS is (self.key.lane is None):
+            return ()  # they run in each lane, or else once for the whole loop
+        return self.tree.enabled(container.id, branch)
+
+    def next(self, task: Task) -> Next:
+        """A task to start in this scope."""
+        if self.key.lane is None:
+            return Next(task)
+        assert self.run is not None
+        assert self.run.items is not None
+        return Next(task, lane_value(self.container, self.run.items, self.key.lane), self.key.lane)
 
     def child(self, task_id: str) -> TaskRun | None:
         """The task run of a child, if it has one."""
@@ -62,7 +81,7 @@ def nexts_in_order(scope: Scope, tasks: tuple[Task, ...]) -> list[Next]:
         return []
     if main.failed:
         return nexts_of_errors(scope)
-    return [Next(tasks[main.created])] if main.created < len(tasks) else []
+    return [scope.next(tasks[main.created])] if main.created < len(tasks) else []
 
 
 def nexts_at_once(scope: Scope, tasks: tuple[Task, ...], limit: int) -> list[Next]:
@@ -73,30 +92,17 @@ def nexts_at_once(scope: Scope, tasks: tuple[Task, ...], limit: int) -> list[Nex
     if main.failed:
         return nexts_of_errors(scope)
     room = len(tasks) if limit == 0 else limit - main.live
-    return [Next(task) for task in tasks[main.created : main.created + max(room, 0)]]
+    return [scope.next(task) for task in tasks[main.created : main.created + max(room, 0)]]
 
 
 def nexts_of_errors(scope: Scope) -> list[Next]:
     """The `errors` list, one after the other."""
-    errors, tasks = scope.errors, scope.tasks("errors")
-    if errors.live or errors.failed or errors.killed or errors.created >= len(tasks):
+    return nexts_of_list(scope, ERRORS)
+
+
+def nexts_of_list(scope: Scope, branch: str) -> list[Next]:
+    """A list that runs apart from the main tasks, one after the other, until one fails."""
+    tally, tasks = scope.tally(branch), scope.tasks(branch)
+    if tally.live or tally.failed or tally.killed or tally.created >= len(tasks):
         return []
-    return [Next(tasks[errors.created])]
-
-
-def outcome_of(scope: Scope, expected: int) -> State | None:
-    """How a scope that should have `expected` main children ended; None while it goes on.
-
-    KILLED beats FAILED beats WARNING beats SUCCESS. The result of the `errors` list does not matter, but its end does.
-    """
-    main, errors = scope.main, scope.errors
-    if main.live or errors.live:
-        return None
-    if main.killed or errors.killed:
-        return State.KILLED
-    if main.failed:
-        done = errors.failed or errors.created >= len(scope.tasks("errors"))
-        return State.FAILED if done else None
-    if main.created < expected:
-        return None
-    return State.WARNING if main.warning else State.SUCCESS
+    return [scope.next(tasks[tally.created])]

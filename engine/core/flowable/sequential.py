@@ -1,20 +1,22 @@
-"""One task after the other."""
+"""One task after the other. The modules of other containers take from here what they do not do otherwise."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from engine.core.flowable.opening import NOTHING, Opening
-from engine.core.flowable.scope import Next, Scope, nexts_in_order, outcome_of
+from engine.core.flowable.opening import NOTHING, Closing, Opening
+from engine.core.flowable.scope import Next, Scope, nexts_in_order
+from engine.core.ledger import main_state
 from engine.model.state import State
 
 
-def expression(task: Any) -> None:
+def expression(task: Any) -> tuple[str, Any] | None:
     """Nothing to evaluate."""
-    return
+    return None
 
 
-def begin(task: Any, value: Any) -> Opening | str:
+def begin(task: Any, value: Any, at: datetime) -> Opening | str:
     return NOTHING
 
 
@@ -23,4 +25,13 @@ def nexts(scope: Scope) -> list[Next]:
 
 
 def outcome(scope: Scope) -> State | None:
-    return outcome_of(scope, len(scope.tasks("tasks")))
+    return main_state(scope.main, len(scope.tasks("tasks")))
+
+
+def question(task: Any, state: State) -> tuple[str, Any] | None:
+    """Nothing to evaluate."""
+    return None
+
+
+def close(task: Any, run: Any, state: State, value: Any, at: datetime) -> Closing | str:
+    return Closing(state)

@@ -1,0 +1,65 @@
+"""Waits for a person's decision, or for a time that the flow names; what happens then, it says in `behavior`.
+
+A pause is never over by time unless the flow says so. `timeout` is another time: when it is over, the task has
+failed. The older `tasks` run once it goes on.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from engine.core.flowable.opening import Opening
+from engine.core.flowable.scope import Next, Scope, nexts_in_order
+from engine.core.flowable.sequential import close, question
+from engine.core.ledger import main_state
+from engine.model.duration import parse_duration
+from engine.model.execution import TaskRun
+from engine.model.flow import Pause
+from engine.model.state import State
+
+__all__ = ["begin", "close", "expression", "nexts", "outcome", "question"]
+
+#: What a flow may say in `behavior`, and the state of the task then.
+BEHAVIORS = {"RESUME": State.SUCCESS, "WARN": State.WARNING, "FAIL": State.FAILED, "CANCEL": State.CANCELLED}
+#: In the outputs of a paused task run: what happens when its time is over.
+EXPIRES = "expires"
+TIMEOUT = "TIMEOUT"
+
+
+def expression(task: Pause) -> tuple[str, Any] | None:
+    times = {"pauseDuration": task.pause_duration or task.delay, "timeout": task.timeout, "behavior": task.behavior}
+    return "pause", {name: text for name, text in times.items() if text is not None}
+
+
+def begin(task: Pause, value: Any, at: datetime) -> Opening | str:
+    behavior = str(value["behavior"]).upper()
+    if behavior not in BEHAVIORS:
+        return f"`behavior` is `{value['behavior']}`, but must be one of {', '.join(BEHAVIORS)}"
+    moments: list[tuple[datetime, str]] = []
+    for name, then in (("pauseDuration", behavior), ("timeout", TIMEOUT)):
+        if name in value:
+            try:
+                moments.append((at + parse_duration(str(value[name])), then))
+            except ValueError as error:
+                return f"`{name}` cannot be used: {error}"
+    if not moments:
+        return Opening(state=State.PAUSED)
+    due, then = min(moments)
+    return Opening(state=State.PAUSED, due=due, outputs={EXPIRES: then})
+
+
+def nexts(scope: Scope) -> list[Next]:
+    return nexts_in_order(scope, scope.tasks("tasks"))
+
+
+def outcome(scope: Scope) -> State | None:
+    assert scope.run is not None
+    state = main_state(scope.main, len(scope.tasks("tasks")))
+    return State.WARNING if state is State.SUCCESS and expired(scope.run) == "WARN" else state
+
+
+def expired(run: TaskRun) -> str | None:
+    """What its time's end meant, for a pause that nobody resumed."""
+    outputs = run.outputs or {}
+    return str(outputs[EXPIRES]) if EXPIRES in outputs and "resumed" not in outputs else None
