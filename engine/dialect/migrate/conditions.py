@@ -11,6 +11,7 @@ from engine.dialect.migrate.rule import bare, quoted
 _TYPE = re.compile(r"io\.kestra\.(?:plugin\.core\.condition|core\.models\.conditions\.types)\.(\w+?)(?:Condition)?")
 _OFFSET = re.compile(r".*(?:Z|[+-]\d\d:?\d\d)$")
 _FAR_PAST, _FAR_FUTURE = "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"
+_CALL = re.compile(r"\w+\([^()]*\)")
 _SIMPLE = re.compile(r"(?:not )?[\w.]+(?:\([^()]*\))?(?: == '[^']*')?")
 
 #: The states in which an execution has ended, and PAUSED: what a Flow trigger looks at.
@@ -76,7 +77,7 @@ def expression(condition: Mapping[str, Any]) -> str:
             return f"isDateBetween({date}, {after}, {_instant(condition.get('before', _FAR_FUTURE))})"
         case "Not":
             inner = _joined(condition, " or ")
-            return f"not {inner}" if _is_closed(inner) and " " not in inner.partition("(")[0] else f"not ({inner})"
+            return f"not {inner}" if _CALL.fullmatch(inner) else f"not ({inner})"
         case "Or":
             return f"({_joined(condition, ' or ')})"
     reason = {

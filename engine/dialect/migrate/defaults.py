@@ -41,13 +41,13 @@ def _reshape(draft: Draft, path: Path, written: Any, wanted: Any) -> None:
     """Make the text at `path` say `wanted`, adding to it what is missing."""
     if written == wanted and type(written) is type(wanted):
         return
-    if isinstance(written, Mapping) and isinstance(wanted, Mapping):
+    if isinstance(written, Mapping) and isinstance(wanted, Mapping) and written:
         for name, value in wanted.items():
             if name in written:
                 _reshape(draft, (*path, name), written[name], value)
             else:
                 draft.add(path, name, value, after="type")
-    elif isinstance(written, list) and isinstance(wanted, list):
+    elif isinstance(written, list) and isinstance(wanted, list) and written:
         first = _aligned(written, wanted)
         draft.add_items(path, wanted[:first], first=True)
         for index, item in enumerate(written):

@@ -84,24 +84,26 @@ class Draft:
             self._change(start, end, inline(value))
 
     def add(self, path: Path, name: str, value: Any, *, after: str | None = None) -> None:
-        """Give the map at `path` one more property: behind the property `after`, or at its end."""
+        """Give the map at `path`, which has some, one more property: behind the property `after`, or at its end."""
         node = self._own(path)
         if node is None or not isinstance(node.children, dict):
             return
-        if self.layout.is_flow(node):
-            self._add_inline(node, entry(name, value, flow=True)[0], node.children)
-            return
-        after = after if after in node.children else next(reversed(node.children))
-        row, column = self.layout.last_row(node, after), node.keys[next(iter(node.keys))].start_mark.column
-        self._insert_rows(row + 1, column, entry(name, value, flow=False))
+        own = self.layout.own(node)
+        if not own:
+            self.leave(path, "all that stands here comes from elsewhere", "write it out first")
+        elif self.layout.is_flow(node):
+            self._add_inline(node, entry(name, value, flow=True)[0], node.children[own[-1]])
+        else:
+            row = self.layout.last_row(node, after if after in own else own[-1])
+            self._insert_rows(row + 1, node.keys[own[0]].start_mark.column, entry(name, value, flow=False))
 
     def add_items(self, path: Path, values: Sequence[Any], *, first: bool) -> None:
-        """Give the list at `path` more entries, at its beginning or its end."""
+        """Give the list at `path`, which has some, more entries: at its beginning or its end."""
         node = self._own(path)
-        if node is None or not isinstance(node.children, list) or not values:
+        if node is None or not isinstance(node.children, list) or not (values and node.children):
             return
-        if self.layout.is_flow(node) or not node.children:
-            self._add_inline(node, items(list(values), flow=True)[0], node.children, first=first)
+        if self.layout.is_flow(node):
+            self._add_inline(node, items(list(values), flow=True)[0], None if first else node.children[-1])
             return
         lines = items(list(values), flow=False)
         dash_row, dash = self.layout.dash(node.children[0])
@@ -118,6 +120,9 @@ class Draft:
         node = self._own(path[:-1])
         name = str(path[-1])
         if parent is None or node is None or not isinstance(parent.children, dict):
+            return
+        if name not in self.layout.own(parent):
+            self.leave(path, f'"{name}" comes from another part of the file', "write it out first")
             return
         if self.layout.is_flow(parent):
             self._replace_inline(parent, name, lines)
@@ -137,7 +142,7 @@ class Draft:
             else:
                 self._change(start, following, "")
         else:
-            self._change(self.layout.offset(first, 0), self.layout.offset(last + 1, 0), "")
+            self._change(self.layout.offset(self.layout.gap(first, last), 0), self.layout.offset(last + 1, 0), "")
 
     def edit(self, path: Path, start: int, end: int, text: str, *, key: bool = False) -> None:
         """Change characters inside a text (or a key) of the document, however it is quoted or folded."""
@@ -194,14 +199,12 @@ class Draft:
             text = self.newline + text.removesuffix(self.newline)
         self._change(at, at, text)
 
-    def _add_inline(self, node: Node, text: str, children: Any, *, first: bool = False) -> None:
-        start, end = self.layout.extent(node)
-        if not children:
-            self._change(start + 1, end - 1, text)
-        elif first:
-            self._change(start + 1, start + 1, f"{text}, ")
+    def _add_inline(self, node: Node, text: str, last: Node | None) -> None:
+        """Write an entry into a flow list or map: behind `last`, or before all others."""
+        if last is None:
+            at = self.layout.start(node) + 1
+            self._change(at, at, f"{text}, ")
         else:
-            last = children[-1] if isinstance(children, list) else children[next(reversed(children))]
             at = self.layout.extent(last)[1]
             self._change(at, at, f", {text}")
 
@@ -210,12 +213,11 @@ class Draft:
         start, end = self.layout.mark(parent.keys[name].start_mark), self.layout.extent(parent.children[name])[1]
         written = ", ".join(entry(new, value, flow=True)[0] for new, value in lines)
         if not written:
-            names = list(parent.children)
-            at = names.index(name)
-            if following := self.layout.following_key(parent, name):
+            own = self.layout.own(parent)
+            if at := own.index(name):
+                start = self.layout.extent(parent.children[own[at - 1]])[1]
+            elif following := self.layout.following_key(parent, name):
                 end = following
-            elif at:
-                start = self.layout.extent(parent.children[names[at - 1]])[1]
         self._change(start, end, written)
 
 

@@ -13,6 +13,7 @@ from engine.dialect.document import Document, Node, Path
 from engine.dialect.source import LINE_BREAK
 
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")
+_WHOLE = re.compile(r"\s*(?:-\s+)*(#.*)")
 _TRAILING = re.compile(r"[\s:,\]}]*\s(#.*)")
 
 
@@ -91,6 +92,19 @@ class Layout:
             column = len(self.line(row))
         return row, self.line(row).rindex("-", 0, column)
 
+    def gap(self, first: int, last: int) -> int:
+        """Where to begin when rows are taken away: earlier than `first`, lest two gaps become one of twice the size."""
+        if not self.line(last + 1).strip():
+            while first > 0 and not self.line(first - 1).strip():
+                first -= 1
+        return first
+
+    def own(self, node: Node) -> list[str]:
+        """The properties that stand in a map itself, in order; not those that `<<` brings in from elsewhere."""
+        start, end = self.mark(node.start), self.mark(node.end)
+        at = {name: self.mark(event.start_mark) for name, event in node.keys.items()}
+        return sorted((name for name, mark in at.items() if start <= mark < end), key=at.__getitem__)
+
     def following_key(self, parent: Node, name: str) -> int | None:
         """Where the next property of the same map begins."""
         marks = sorted(self.mark(at.start_mark) for at in parent.keys.values())
@@ -108,8 +122,8 @@ class Layout:
         found = []
         for row in range(key.start_mark.line, last + 1):
             line = self.line(row)
-            if row not in text_rows and line.lstrip().startswith("#"):
-                found.append(line.strip())
+            if row not in text_rows and (whole := _WHOLE.match(line)):
+                found.append(whole.group(1).rstrip())
             elif row in ends and (trailing := _TRAILING.fullmatch(line[ends[row] :].rstrip())):
                 found.append(trailing.group(1))
         return found
