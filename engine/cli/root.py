@@ -27,6 +27,8 @@ SUBCOMMANDS = {
     "executions": ("engine.cli.executions:executions", "Look at what has run."),
     "flows": ("engine.cli.flows:flows", "Look at the stored flows."),
     "plugins": ("engine.cli.plugins:plugins", "Look at the task types there are."),
+    "kv": ("engine.cli.kv:kv", "Look at and change what flows remember."),
+    "secrets": ("engine.cli.secrets:secrets", "Keep values that nobody may see."),
     "eval": ("engine.cli.evaluate:evaluate", "Evaluate an expression as an execution sees it."),
     "db": ("engine.cli.db:db", "Look after the database."),
     "completion": ("engine.cli.completion:completion", "Print a script that completes commands in a shell."),

@@ -23,6 +23,15 @@ def read_source(path: str, limit: int = MAX_FLOW_BYTES) -> bytes:
     return content
 
 
+def stdin_text() -> str:
+    """A value on stdin, without the end of its last line. Raises UsageError."""
+    try:
+        text = read_source("-").decode("utf-8")
+    except UnicodeDecodeError:
+        raise UsageError("stdin is not valid UTF-8") from None
+    return text.removesuffix("\n").removesuffix("\r")
+
+
 def flow_files(paths: tuple[str, ...]) -> Iterator[str]:
     """The files that the paths mean: folders stand for all flows below them, hidden folders left out."""
     for path in paths:

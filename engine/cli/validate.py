@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,9 +17,9 @@ from engine.errors import PenstockError, UsageError
 
 if TYPE_CHECKING:
     from engine.catalog import Catalog
-    from engine.check.keys import Keys
+    from engine.cli.known_keys import KnownKeys
     from engine.model.diagnostic import Diagnostic, Edit
-    from engine.settings import Project, Settings
+    from engine.settings import Settings
 
 _COLOURS = {"error": "red", "warning": "yellow", "hint": "cyan", "info": "blue"}
 _SARIF_LEVELS = {"error": "error", "warning": "warning", "hint": "note", "info": "note"}
@@ -39,20 +39,21 @@ def validate(paths: tuple[str, ...], as_json: bool, as_sarif: bool) -> int:
     if as_json and as_sarif:
         raise UsageError("--json and --sarif cannot be had together")
     from engine.catalog import Catalog
+    from engine.cli.known_keys import KnownKeys
 
     project, settings = current_project()
     catalog = Catalog(folders=settings.plugins)
-    keys = {"secret": is_set_in(project, settings)}
     findings: list[Diagnostic] = []
     checked = 0
-    for path in flow_files(paths):
-        found = findings_of(path, catalog, settings, keys)
-        findings += found
-        checked += 1
-        if not (as_json or as_sarif):
-            for finding in found:
-                if finding.code not in _IN_LAST_LINE:
-                    click.echo(painted(finding) + "\n")
+    with closing(KnownKeys(project, settings)) as keys:
+        for path in flow_files(paths):
+            found = findings_of(path, catalog, settings, keys)
+            findings += found
+            checked += 1
+            if not (as_json or as_sarif):
+                for finding in found:
+                    if finding.code not in _IN_LAST_LINE:
+                        click.echo(painted(finding) + "\n")
     if as_json:
         say_json([finding_json(finding) for finding in findings])
     elif as_sarif:
@@ -62,7 +63,7 @@ def validate(paths: tuple[str, ...], as_json: bool, as_sarif: bool) -> int:
     return 2 if any(finding.severity == "error" for finding in findings) else 0
 
 
-def findings_of(path: str, catalog: Catalog, settings: Settings, keys: Keys) -> list[Diagnostic]:
+def findings_of(path: str, catalog: Catalog, settings: Settings, keys: KnownKeys) -> list[Diagnostic]:
     """All that is to be said about one file."""
     from engine.check import check
     from engine.dialect import parse
@@ -75,24 +76,8 @@ def findings_of(path: str, catalog: Catalog, settings: Settings, keys: Keys) -> 
     except PenstockError as error:
         return [Diagnostic(code="unreadable", message=error.message, file=name, hint=error.hint)]
     note = dialect_note(parsed.document) if parsed.document else None
-    found = [*parsed.diagnostics, *check(parsed, catalog, keys), *([note] if note else [])]
+    found = [*parsed.diagnostics, *check(parsed, catalog, keys.of(parsed)), *([note] if note else [])]
     return sorted(found, key=lambda finding: (finding.line, finding.column))
-
-
-def is_set_in(project: Project, settings: Settings) -> Callable[[str], bool]:
-    """Whether a secret is there, of those that a run in this project would find."""
-    from engine.runtime.secrets import Secrets
-
-    secrets = Secrets(os.environ, project.folder / settings.secrets.env_file)
-
-    def is_set(key: str) -> bool:
-        try:
-            secrets.get(key)
-        except PenstockError:
-            return False
-        return True
-
-    return is_set
 
 
 def painted(finding: Diagnostic) -> str:

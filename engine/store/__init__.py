@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.errors import NotFound
 from engine.store.memory import MemoryStore
 from engine.store.owner import Owner, OwnerRecord, owner_of
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from engine.store.integrity import DatabaseReport
     from engine.store.sql import SqlStore
 
-__all__ = ["MemoryStore", "Owner", "OwnerRecord", "db_check", "open_store", "owner_of"]
+__all__ = ["MemoryStore", "Owner", "OwnerRecord", "db_check", "open_as_it_is", "open_store", "owner_of"]
 
 
 def open_store(url: str, *, owner: bool = False) -> SqlStore:
@@ -34,6 +35,31 @@ def open_store(url: str, *, owner: bool = False) -> SqlStore:
         database.close()
         raise
     return SqlStore(database)
+
+
+def open_as_it_is(url: str) -> SqlStore | None:
+    """Open a database for reading alone, neither making nor migrating anything.
+
+    None where there is none of this version. Raises StoreError where nothing can be read.
+    """
+    from engine.store.opening import open_database
+    from engine.store.schema import VERSION, version_of
+    from engine.store.sql import SqlStore
+
+    try:
+        database = open_database(url, owner=False, make=False)
+    except NotFound:
+        return None
+    try:
+        with database.reading() as connection:
+            is_current = version_of(connection, database) == VERSION
+    except BaseException:
+        database.close()
+        raise
+    if is_current:
+        return SqlStore(database)
+    database.close()
+    return None
 
 
 def db_check(url: str) -> DatabaseReport:
