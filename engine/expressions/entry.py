@@ -25,7 +25,10 @@ class Argument(Struct, frozen=True):
 
 
 class Entry(Struct, frozen=True, kw_only=True):
-    """One name of the language. `example` printed with no variables at all gives `result` (None: it cannot)."""
+    """One name of the language.
+
+    `example` gives `result` (None: each time another), with no variables at all unless it calls out.
+    """
 
     kind: Kind
     name: str

@@ -243,6 +243,7 @@ def _instant(value: Any) -> datetime:
     "isPublicHoliday",
     "Whether a date is a public holiday of a country.",
     "{{ isPublicHoliday('2024-12-25', 'US') }}",
+    "true",
     evaluation=True,
     outside=True,
 )

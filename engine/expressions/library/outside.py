@@ -27,19 +27,27 @@ def _given(**named: Any) -> dict[str, Any]:
     return {name: value for name, value in named.items() if value is not None}
 
 
-@declare("function", "secret", "A secret.", "{{ secret('API_KEY') }}", evaluation=True, outside=True)
+@declare("function", "secret", "A secret.", "{{ secret('API_KEY') }}", "s3cr3t", evaluation=True, outside=True)
 def secret(evaluation: Evaluation, key: Any, namespace: Any = None, subkey: Any = None, full: Any = None) -> Any:
     call = outside(evaluation, "secret", "secret")
     return call(key, **_given(namespace=namespace, subkey=subkey, full=full))
 
 
-@declare("function", "kv", "A value of the key-value store.", "{{ kv('KEY') }}", evaluation=True, outside=True)
+@declare("function", "kv", "A value of the key-value store.", "{{ kv('region') }}", "eu", evaluation=True, outside=True)
 def kv(evaluation: Evaluation, key: Any, namespace: Any = None, error_on_missing: Any = None) -> Any:
     call = outside(evaluation, "kv", "kv")
     return call(key, **_given(namespace=namespace, error_on_missing=error_on_missing))
 
 
-@declare("function", "read", "The text of a file.", "{{ read(outputs.task.uri) }}", evaluation=True, outside=True)
+@declare(
+    "function",
+    "read",
+    "The text of a file.",
+    "{{ read(outputs.task.uri) }}",
+    '{id: 1, name: "Ada"}\n{id: 2}\n',
+    evaluation=True,
+    outside=True,
+)
 def read(evaluation: Evaluation, path: Any, version: Any = None) -> Any:
     return outside(evaluation, "read", "read")(path, **_given(version=version))
 
@@ -49,6 +57,7 @@ def read(evaluation: Evaluation, path: Any, version: Any = None) -> Any:
     "fileURI",
     "The URI of a file of the namespace.",
     "{{ fileURI('data.csv') }}",
+    "kestra:///company/team/_files/data.csv",
     evaluation=True,
     outside=True,
 )
@@ -61,6 +70,7 @@ def file_uri(evaluation: Evaluation, path: Any) -> Any:
     "fileSize",
     "The size of a file in bytes.",
     "{{ fileSize(outputs.task.uri) }}",
+    "29",
     evaluation=True,
     outside=True,
 )
@@ -73,6 +83,7 @@ def file_size(evaluation: Evaluation, path: Any) -> Any:
     "fileExists",
     "Whether there is such a file.",
     "{{ fileExists(outputs.task.uri) }}",
+    "true",
     evaluation=True,
     outside=True,
 )
@@ -85,6 +96,7 @@ def file_exists(evaluation: Evaluation, path: Any) -> Any:
     "isFileEmpty",
     "Whether a file is empty.",
     "{{ isFileEmpty(outputs.task.uri) }}",
+    "false",
     evaluation=True,
     outside=True,
 )
@@ -97,6 +109,7 @@ def is_file_empty(evaluation: Evaluation, path: Any) -> Any:
     "fileEmpty",
     "The older name of `isFileEmpty`.",
     "{{ fileEmpty(outputs.task.uri) }}",
+    "false",
     evaluation=True,
     outside=True,
 )
@@ -109,6 +122,7 @@ def file_empty(evaluation: Evaluation, path: Any) -> Any:
     "env",
     "A variable of the environment, by its name in `envs`.",
     "{{ env('region', 'eu') }}",
+    "eu",
     evaluation=True,
     outside=True,
 )
@@ -120,7 +134,8 @@ def env(evaluation: Evaluation, name: Any, default: Any = None) -> Any:
     "function",
     "http",
     "The answer of an HTTP request; JSON is parsed.",
-    "{{ http('https://example.com/a.json') }}",
+    "{{ http('https://example.com/a.json').rows | length }}",
+    "3",
     evaluation=True,
     outside=True,
 )
@@ -141,7 +156,8 @@ def http(
     "function",
     "fromIon",
     "The value of an ION text: its first row, or all.",
-    "{{ fromIon(read(outputs.task.uri)) }}",
+    "{{ fromIon(read(outputs.task.uri)).name }}",
+    "Ada",
     evaluation=True,
     outside=True,
 )
@@ -149,7 +165,15 @@ def from_ion(evaluation: Evaluation, ion: Any, all_rows: Any = None) -> Any:
     return outside(evaluation, "from_ion", "fromIon")(ion, **_given(all_rows=all_rows))
 
 
-@declare("filter", "toIon", "As ION text.", "{{ outputs.task.row | toIon }}", evaluation=True, outside=True)
+@declare(
+    "filter",
+    "toIon",
+    "As ION text.",
+    "{{ {'id': 1, 'name': 'Ada'} | toIon }}",
+    '{id:1,name:"Ada"}',
+    evaluation=True,
+    outside=True,
+)
 def to_ion(evaluation: Evaluation, value: Any) -> Any:
     return outside(evaluation, "to_ion", "toIon")(value)
 
@@ -158,7 +182,8 @@ def to_ion(evaluation: Evaluation, value: Any) -> Any:
     "function",
     "errorLogs",
     "The error lines of this execution's log.",
-    "{{ errorLogs() }}",
+    "{{ errorLogs()[0].message }}",
+    "no such table",
     evaluation=True,
     outside=True,
 )
@@ -170,7 +195,8 @@ def error_logs(evaluation: Evaluation) -> Any:
     "function",
     "encrypt",
     "A text encrypted with a base64 key.",
-    "{{ encrypt(secret('KEY'), 'text') }}",
+    "{{ encrypt(secret('API_KEY'), 'text') }}",
+    "c2VhbGVk",
     evaluation=True,
     outside=True,
 )
@@ -182,7 +208,8 @@ def encrypt(evaluation: Evaluation, key: Any, plaintext: Any) -> Any:
     "function",
     "decrypt",
     "The reverse of `encrypt`.",
-    "{{ decrypt(secret('KEY'), inputs.sealed) }}",
+    "{{ decrypt(secret('API_KEY'), inputs.sealed) }}",
+    "text",
     evaluation=True,
     outside=True,
 )
@@ -190,7 +217,15 @@ def decrypt(evaluation: Evaluation, key: Any, encrypted: Any) -> Any:
     return outside(evaluation, "decrypt", "decrypt")(key, encrypted)
 
 
-@declare("function", "randomPort", "A free port of this machine.", "{{ randomPort() }}", evaluation=True, outside=True)
+@declare(
+    "function",
+    "randomPort",
+    "A free port of this machine.",
+    "{{ randomPort() > 1023 }}",
+    "true",
+    evaluation=True,
+    outside=True,
+)
 def random_port(evaluation: Evaluation) -> Any:
     return outside(evaluation, "random_port", "randomPort")()
 
@@ -200,6 +235,7 @@ def random_port(evaluation: Evaluation) -> Any:
     "subflow",
     "The outputs of another flow, which runs to its end; for the choices of an input.",
     "{{ subflow('company.team', 'choices').list }}",
+    '["a","b"]',
     evaluation=True,
     outside=True,
 )

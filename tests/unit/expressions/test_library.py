@@ -13,14 +13,39 @@ from engine.expressions import ExpressionError, Functions, evaluate, is_pure, re
 from engine.expressions.catalog import all_entries
 from engine.expressions.entry import Entry
 from engine.expressions.reference import END, START, tables
+from engine.runtime.holidays import is_public_holiday
+from engine.sdk.ion import from_ion, to_ion
 
 WORLD = Functions(now=lambda: datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC), seed="run-1")
 EXAMPLES = [entry for entry in all_entries() if entry.result is not None]
 
+ROWS = '{id: 1, name: "Ada"}\n{id: 2}\n'
+#: What the examples of functions that call out find there.
+AROUND = {"outputs": {"task": {"uri": "kestra:///rows.ion"}}, "inputs": {"sealed": "c2VhbGVk"}}
+OUTSIDE = Functions(
+    secret={"API_KEY": "s3cr3t"}.__getitem__,
+    kv={"region": "eu"}.__getitem__,
+    read={"kestra:///rows.ion": ROWS}.__getitem__,
+    file_uri=lambda path: f"kestra:///company/team/_files/{path}",
+    file_size=lambda path: len({"kestra:///rows.ion": ROWS}[path]),
+    file_exists={"kestra:///rows.ion": True}.__getitem__,
+    is_file_empty={"kestra:///rows.ion": False}.__getitem__,
+    env=lambda name, default: default,
+    http=lambda uri: {"rows": [1, 2, 3]},
+    from_ion=lambda ion: next(from_ion(ion)),
+    to_ion=to_ion,
+    error_logs=lambda: [{"message": "no such table"}],
+    encrypt=lambda key, plaintext: {("s3cr3t", "text"): "c2VhbGVk"}[key, plaintext],
+    decrypt=lambda key, encrypted: {("s3cr3t", "c2VhbGVk"): "text"}[key, encrypted],
+    random_port=lambda: 49152,
+    subflow=lambda namespace, flow_id: {"list": ["a", "b"]},
+    is_public_holiday=is_public_holiday,
+)
+
 
 @pytest.mark.parametrize("entry", EXAMPLES, ids=lambda entry: f"{entry.kind}-{entry.name}")
 def test_the_example_gives_its_result(entry: Entry) -> None:
-    assert render(entry.example, {}, WORLD) == entry.result
+    assert render(entry.example, *((AROUND, OUTSIDE) if entry.outside else ({}, WORLD))) == entry.result
 
 
 @pytest.mark.parametrize("entry", all_entries(), ids=lambda entry: f"{entry.kind}-{entry.name}")
@@ -28,6 +53,7 @@ def test_is_documented(entry: Entry) -> None:
     assert entry.doc.endswith(".")
     assert entry.name in entry.example
     assert is_pure(entry.example) == (not entry.outside)
+    assert entry.result is not None or not entry.outside
 
 
 def test_the_page_shows_the_catalog() -> None:
