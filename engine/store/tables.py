@@ -80,7 +80,8 @@ executions = Table(
     Index("executions_by_flow", "namespace", "flow_id", "started_at"),
     Index("executions_by_state", "state", "started_at"),
     Index("executions_by_caller", "caller_id", "caller_task_run_id"),
-    Index("executions_lingering", "started_at", sqlite_where=text("lingering"), postgresql_where=text("lingering")),
+    #: Only those that linger are in it where the database can do that; the others are told by their state.
+    Index("executions_lingering", "lingering", "started_at", sqlite_where=text("lingering")),
 )
 
 #: An index of `executions.labels`, which is the truth: one row for each label, so that a filter finds them.

@@ -25,7 +25,6 @@ def upgrade() -> None:
         op.add_column("executions", column)
     op.add_column("task_runs", sa.Column("calls", sa.Text))
     op.create_index("executions_by_caller", "executions", ["caller_id", "caller_task_run_id"])
-    lingering = sa.text("lingering")
     op.create_index(
-        "executions_lingering", "executions", ["started_at"], sqlite_where=lingering, postgresql_where=lingering
+        "executions_lingering", "executions", ["lingering", "started_at"], sqlite_where=sa.text("lingering")
     )
