@@ -1,6 +1,7 @@
 """Data -> nouns: the tree of tasks, each validated by itself, so that one mistake hides no other.
 
-Which properties of a noun hold tasks (or inputs) is read from its annotations: a new container needs no line here.
+Which properties of a noun hold tasks (or inputs, or conditions) is read from its annotations: a new container needs
+no line here.
 What a runnable task's own properties must look like is its plugin's to say; they are checked and then kept as written.
 """
 
@@ -25,7 +26,9 @@ from engine.errors import PluginBroken
 from engine.model.diagnostic import Diagnostic, Severity
 from engine.model.flow import CONTAINERS, Container, Definition, Flow, RunnableTask, Task
 from engine.model.inputs import INPUT_TYPES, Input
+from engine.model.listeners import Condition
 
+#: How deep containers may be nested in containers, and conditions in conditions.
 MAX_CONTAINERS = 32
 
 _CONTAINERS = {name: container for container in CONTAINERS for name in container.TYPES}
@@ -33,8 +36,10 @@ _COMMON = frozenset(known_properties(Task))
 #: Stands where a broken task was, so that the rest of the tree keeps its shape and can be checked.
 _BROKEN = RunnableTask.model_construct(id="broken", type="broken")
 _BROKEN_INPUT = Input.model_construct(id="broken", type="broken")
+_BROKEN_CONDITION = Condition.model_construct(type="broken")
 
 D = TypeVar("D", bound=BaseModel)
+N = TypeVar("N", bound=Container | Condition)
 
 
 class Builder:
@@ -46,11 +51,17 @@ class Builder:
         self._depth = 0
         self.findings: list[Diagnostic] = []
         self.tasks: list[tuple[Path, Task]] = []  #: every task that is valid by itself, in the order of the file
+        self.conditions: list[tuple[Path, Condition]] = []  #: every condition that is valid by itself
 
     def flow(self, data: Mapping[str, Any]) -> Flow | None:
         """The flow that `data` describes; None when it is not a flow."""
         data = {key: value for key, value in data.items() if key not in unsupported.SERVER_PROPERTIES}
         data = self._without_unsupported(data, unsupported.FLOW_PROPERTIES, ())
+        if isinstance(data.get("checks"), list):
+            data["checks"] = [
+                self.respelled(check, ("checks", index), "condition", "when") if isinstance(check, Mapping) else check
+                for index, check in enumerate(data["checks"])
+            ]
         return self.define(Flow, data, (), "the flow")
 
     def add(
@@ -95,11 +106,13 @@ class Builder:
         self.add(violation.code, violation.message, (*path, *violation.path), key=violation.at_key, hint=violation.hint)
 
     def _fill(self, annotation: Any, value: Any, path: Path) -> Any:
-        """The value with every map that describes a task or an input replaced by that noun."""
+        """The value with every map that describes a task, an input or a condition replaced by that noun."""
         if annotation is Task:
             return self._task(value, path)
         if annotation is Input:
             return self._input(value, path)
+        if annotation is Condition:
+            return self._condition(value, path)
         origin, arguments = get_origin(annotation), get_args(annotation)
         if origin in (Union, python_types.UnionType):
             return self._fill(next(filter(_holds_nouns, arguments)), value, path)
@@ -130,22 +143,48 @@ class Builder:
             self._unknown_type(type_, (*path, "type"))
             return _BROKEN
         data = self._without_unsupported(value, unsupported.TASK_PROPERTIES, path, container)
-        data = self._spelled_as_here(data, path)
+        data = self.respelled(data, path, "when", "runIf")
         self.tasks.append((path, _BROKEN))
         slot = len(self.tasks) - 1
-        task = self._container(container, data, path) if container else self._runnable(data, canonical or type_, path)
+        task = (
+            self._nested("containers", container, data, path)
+            if container
+            else self._runnable(data, canonical or type_, path)
+        )
         self.tasks[slot] = (path, task or _BROKEN)
         return task or _BROKEN
 
-    def _container(self, model: type[Container], data: Mapping[str, Any], path: Path) -> Container | None:
+    def _nested(self, kinds: str, model: type[N], data: Mapping[str, Any], path: Path) -> N | None:
+        """A noun that may hold others of its kind, and so on."""
         if self._depth >= MAX_CONTAINERS:
-            self.add("too-deep", f"containers may be nested {MAX_CONTAINERS} deep, and this one is deeper", path)
+            self.add("too-deep", f"{kinds} may be nested {MAX_CONTAINERS} deep, and this one is deeper", path)
             return None
         self._depth += 1
         try:
             return self.define(model, {**data, "type": model.TYPES[0]}, path, model.TYPES[0])
         finally:
             self._depth -= 1
+
+    def _condition(self, value: Any, path: Path) -> Condition:
+        if not isinstance(value, Mapping):
+            self.add("wrong-type", f"a condition must be a map with a type, but is {described(value)}", path)
+            return _BROKEN_CONDITION
+        type_ = value.get("type")
+        if not isinstance(type_, str):
+            self._untyped(value, path, "a condition", needs=("type",))
+            return _BROKEN_CONDITION
+        from engine.model.conditions import CONDITION_TYPES
+
+        model = CONDITION_TYPES.get(type_)
+        if model is None:
+            meant = nearest_type(type_, CONDITION_TYPES)
+            hint = did_you_mean(CONDITION_TYPES[meant].TYPES[0] if meant else None)
+            self.add("unknown-type", f'there is no condition type "{type_}"', (*path, "type"), hint=hint)
+            return _BROKEN_CONDITION
+        condition = self._nested("conditions", model, value, path)
+        if condition is not None:
+            self.conditions.append((path, condition))
+        return condition or _BROKEN_CONDITION
 
     def _runnable(self, data: Mapping[str, Any], canonical: str, path: Path) -> RunnableTask | None:
         common = {key: value for key, value in data.items() if key in _COMMON}
@@ -199,11 +238,13 @@ class Builder:
             data["id"] = data.pop("name")
         return self.define(model, data, path, f"an input of type {type_}") or _BROKEN_INPUT
 
-    def _untyped(self, value: Mapping[str, Any], path: Path, subject: str) -> None:
+    def _untyped(
+        self, value: Mapping[str, Any], path: Path, subject: str, needs: tuple[str, ...] = ("id", "type")
+    ) -> None:
         if value.get("type") is not None:
             self.add("wrong-type", f'"type" must be text, but is {described(value["type"])}', (*path, "type"))
             return
-        for name in ("id", "type"):
+        for name in needs:
             if value.get(name) is None:
                 self.add("missing-property", f'{subject} needs the property "{name}"', path)
 
@@ -233,13 +274,13 @@ class Builder:
                 self.add("not-supported", f'"{key}": {table[key]}', (*path, key), key=True)
         return kept
 
-    def _spelled_as_here(self, data: dict[str, Any], path: Path) -> dict[str, Any]:
-        if "when" not in data:
-            return data
-        if "runIf" in data:
-            self.add("conflict", '"when" and "runIf" mean the same; keep one of them', (*path, "when"), key=True)
-        self.document.respell(path, "when", "runIf")
-        return {"runIf" if key == "when" else key: value for key, value in data.items()}
+    def respelled(self, data: Mapping[str, Any], path: Path, written: str, meant: str) -> dict[str, Any]:
+        """The data of the map at `path` with a property under the name that it has here."""
+        if written in data and meant in data:
+            message = f'"{written}" and "{meant}" mean the same; keep one of them'
+            self.add("conflict", message, (*path, written), key=True)
+        self.document.respell(path, written, meant)
+        return {meant if key == written else key: value for key, value in data.items()}
 
 
 def _decided_at_run_time(violation: Violation) -> bool:
@@ -273,7 +314,7 @@ def has_template(value: Any) -> bool:
 
 @cache
 def _inner_fields(model: type[Definition]) -> dict[str, Any]:
-    """The properties of a noun that hold tasks or inputs: name in YAML -> annotation."""
+    """The properties of a noun that hold tasks, inputs or conditions: name in YAML -> annotation."""
     return {
         field.alias or name: field.annotation
         for name, field in model.model_fields.items()
@@ -283,7 +324,7 @@ def _inner_fields(model: type[Definition]) -> dict[str, Any]:
 
 @cache
 def _holds_nouns(annotation: Hashable) -> bool:
-    if annotation in (Task, Input):
+    if annotation in (Task, Input, Condition):
         return True
     if isinstance(annotation, type) and get_origin(annotation) is None:
         return issubclass(annotation, Definition) and bool(_inner_fields(annotation))

@@ -57,10 +57,19 @@ def _filled(value: Any, defaults: Sequence[PluginDefault], types: TypeIndex) -> 
 
 
 def _matches(pattern: str, type_: str, types: TypeIndex) -> bool:
-    canonical = types.canonical(type_)
+    canonical = _canonical(type_, types)
     return type_.startswith(pattern) or (
-        canonical is not None and (canonical.startswith(pattern) or canonical == types.canonical(pattern))
+        canonical is not None and (canonical.startswith(pattern) or canonical == _canonical(pattern, types))
     )
+
+
+def _canonical(type_: str, types: TypeIndex) -> str | None:
+    if ".condition" not in type_:
+        return types.canonical(type_)
+    from engine.model.conditions import CONDITION_TYPES
+
+    condition = CONDITION_TYPES.get(type_)
+    return condition.TYPES[0] if condition is not None else types.canonical(type_)
 
 
 def _merge(under: Any, over: Any) -> Any:

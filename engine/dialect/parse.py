@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from msgspec import Struct, field
 
 from engine.dialect import rules
 from engine.dialect.build import Builder
+from engine.dialect.conditions import read_trigger_conditions
 from engine.dialect.defaults import own_defaults, with_defaults
 from engine.dialect.document import Document, Path, read
 from engine.dialect.report import report
@@ -50,8 +50,10 @@ def parse(
         return Parsed(flow=None, diagnostics=[_not_a_flow(document)], document=document)
     builder = Builder(document, types)
     builder.findings.extend(document.problems)
-    data = _present_spelling(builder, data)
-    flow = builder.flow(with_defaults(data, [*own_defaults(data), *defaults], types))
+    data = builder.respelled(data, (), "taskDefaults", "pluginDefaults")
+    filled = with_defaults(data, [*own_defaults(data), *defaults], types)
+    flow = builder.flow(filled)
+    read_trigger_conditions(builder, filled.get("triggers"))
     check_templates(builder, data)
     rules.check(builder, data)
     diagnostics = sorted(dict.fromkeys(builder.findings), key=lambda finding: (finding.line, finding.column))
@@ -76,14 +78,3 @@ def _not_a_flow(document: Document) -> Diagnostic:
         return document.source.diagnostic("empty-file", "there is no flow in this file", Span(1, 1), hint=hint)
     message = f"a flow must be a map, but this is {described(document.data)}"
     return document.source.diagnostic("not-a-flow", message, document.span(()), hint=hint)
-
-
-def _present_spelling(builder: Builder, data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The flow's data with `taskDefaults` under its present name."""
-    if "taskDefaults" not in data:
-        return data
-    if "pluginDefaults" in data:
-        message = '"taskDefaults" and "pluginDefaults" mean the same; keep one of them'
-        builder.add("conflict", message, ("taskDefaults",), key=True)
-    builder.document.respell((), "taskDefaults", "pluginDefaults")
-    return {"pluginDefaults" if name == "taskDefaults" else name: value for name, value in data.items()}

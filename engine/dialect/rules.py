@@ -7,8 +7,10 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from engine.dialect.build import Builder
+from engine.dialect.conditions import check_conditions
 from engine.dialect.declarations import check_inputs, check_triggers
 from engine.dialect.document import Path
+from engine.dialect.policies import check_sla
 from engine.dialect.suggest import did_you_mean, nearest
 from engine.dialect.timing import check_retry, check_timeout
 from engine.model.flow import Dag
@@ -27,12 +29,14 @@ def check(builder: Builder, data: Mapping[str, Any]) -> None:
         builder.add("reserved-id", f'"{data["id"]}" is reserved and cannot be the id of a flow', ("id",))
     _check_labels(builder, data.get("labels"))
     _check_unique(builder, "task", ((*path, "id") for path, _ in builder.tasks))
-    for section, subject in (("inputs", "input"), ("outputs", "output"), ("triggers", "trigger")):
+    for section, subject in (("inputs", "input"), ("outputs", "output"), ("triggers", "trigger"), ("sla", "promise")):
         entries = data.get(section)
         count = len(entries) if isinstance(entries, list) else 0
         _check_unique(builder, subject, ((section, index, "id") for index in range(count)))
     check_inputs(builder, data.get("inputs"), ("inputs",))
     check_triggers(builder, data.get("triggers"))
+    check_conditions(builder)
+    check_sla(builder, data.get("sla"))
     check_retry(builder, data.get("retry"), ("retry",))
     for path, task in builder.tasks:
         check_timeout(builder, task.timeout or builder.document.data_at((*path, "timeout")), (*path, "timeout"))

@@ -26,7 +26,7 @@ _ORDER = (
 def check_timeout(builder: Builder, timeout: Any, path: Path) -> None:
     """A task's timeout, unless an expression gives it."""
     if isinstance(timeout, str) and not has_template(timeout):
-        _duration(builder, timeout, path)
+        check_duration(builder, timeout, path)
 
 
 def check_retry(builder: Builder, retry: Any, path: Path) -> None:
@@ -49,14 +49,15 @@ def check_retry(builder: Builder, retry: Any, path: Path) -> None:
     lengths = {
         name: length
         for name in ("interval", "minInterval", "maxInterval", "maxDuration")
-        if isinstance(retry.get(name), str) and (length := _duration(builder, retry[name], (*path, name)))
+        if isinstance(retry.get(name), str) and (length := check_duration(builder, retry[name], (*path, name)))
     }
     for shorter, longer in _ORDER:
         if shorter in lengths and longer in lengths and lengths[shorter] >= lengths[longer]:
             builder.add("invalid-retry", f'"{shorter}" must be shorter than "{longer}"', (*path, shorter))
 
 
-def _duration(builder: Builder, text: str, path: Path) -> timedelta | None:
+def check_duration(builder: Builder, text: str, path: Path) -> timedelta | None:
+    """The length of a duration; None, with a finding, when a clock cannot be set to it."""
     try:
         length = parse_duration(text)
         if length <= timedelta(0):

@@ -122,7 +122,7 @@ def _value_violation(path: Path, found: list[ErrorDetails]) -> Violation:
         return Violation(
             "out-of-range", f"{subject} must be {words} {context[bound]}, but is {described(value)}", path, value=value
         )
-    if kind == "too_short" and isinstance(value, (list, tuple)):
+    if kind == "too_short" and isinstance(value, (list, tuple, Mapping)):
         return Violation(
             "empty-list", f"{subject} needs at least {context['min_length']} entry, but is empty", path, value=value
         )

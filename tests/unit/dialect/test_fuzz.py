@@ -7,7 +7,7 @@ import random
 import pytest
 
 from engine.check import check
-from engine.dialect import report
+from engine.dialect import report, unsupported
 from tests.unit.dialect.flows import Index, read_flow
 from tests.unit.dialect.test_parse_valid import NESTED
 
@@ -17,6 +17,54 @@ PIECES = (
     "tasks:", "retry: ", "inputs:",
 )  # fmt: skip
 VALUES = ("", "[]", "{}", "5", "[1]", "{a: b}", "null", '"{{ x"', "true", "-1", "[[]]", "[{a: 1}]", "1.5", "|", "!x")
+
+CONDITION = "io.kestra.plugin.core.condition"
+#: What stands around the tasks of a flow.
+AROUND = f"""\
+id: demo
+namespace: acme
+concurrency:
+  limit: 2
+sla:
+  - id: quick
+    type: MAX_DURATION
+    duration: PT5M
+    behavior: FAIL
+checks:
+  - condition: "{{{{ vars.open }}}}"
+    message: closed
+tasks:
+  - id: a
+    type: io.kestra.plugin.core.debug.Return
+listeners:
+  - conditions:
+      - type: {CONDITION}.Not
+        conditions:
+          - type: {CONDITION}.DateTimeBetween
+            after: 2024-01-01T00:00:00Z
+            before: "2025-01-01T00:00:00Z"
+          - type: {CONDITION}.TimeBetween
+            after: "08:00:00Z"
+      - type: {CONDITION}.ExecutionStatus
+        in:
+          - FAILED
+    tasks:
+      - id: tell
+        type: io.kestra.plugin.core.debug.Return
+triggers:
+  - id: t
+    type: any
+    conditions:
+      - type: {CONDITION}.MultipleCondition
+        id: m
+        timeWindow:
+          window: PT1H
+        conditions:
+          x:
+            type: {CONDITION}.ExecutionFlow
+            namespace: a
+            flowId: b
+"""
 
 
 def changed(source: str, chance: random.Random) -> str:
@@ -40,10 +88,12 @@ def changed(source: str, chance: random.Random) -> str:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_flow_that_is_changed_anywhere_is_judged(seed: int) -> None:
+@pytest.mark.parametrize("whole", [NESTED, AROUND], ids=["tasks", "around them"])
+def test_a_flow_that_is_changed_anywhere_is_judged(whole: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unsupported, "FLOW_PROPERTIES", {})
     chance = random.Random(seed)
     for _ in range(150):
-        source = NESTED
+        source = whole
         for _ in range(chance.randint(1, 4)):
             source = changed(source, chance)
         parsed = read_flow(source)
