@@ -15,6 +15,7 @@ from engine.check.inference import Finding, infer
 from engine.check.outline import Node, Outline
 from engine.check.roots import Declared, Place, Roots, Site
 from engine.dialect import TypeIndex
+from engine.dialect.conditions import IN_TRIGGERS
 from engine.dialect.document import Document, Path
 from engine.dialect.source import Span
 from engine.dialect.templates import PROSE, RAW, span_in, unparsed
@@ -65,8 +66,8 @@ def written_in(data: Mapping[str, Any], outline: Outline, types: TypeIndex) -> I
 
 
 def _in_tasks(data: Mapping[str, Any], outline: Outline, types: TypeIndex) -> Iterator[Written]:
-    for section in ("tasks", "errors"):
-        for path, text, is_key in texts(data.get(section), (section,)):
+    for place, tasks in _task_lists(data):
+        for path, text, is_key in texts(tasks, place):
             node = outline.at(path)
             if node is None or not _is_stray(node, path):
                 if node is not None and not _is_rendered(node, path, types):
@@ -77,6 +78,13 @@ def _in_tasks(data: Mapping[str, Any], outline: Outline, types: TypeIndex) -> It
             idle = node is not None and node.disabled
             worst = Severity.WARNING if idle else Severity.ERROR
             yield Written(path, text, is_key, Site(Place.TASK, known), worst)
+
+
+def _task_lists(data: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
+    for section in ("tasks", "errors", "finally", "afterExecution"):
+        yield (section,), data.get(section)
+    for path, listener in _entries(data, "listeners"):
+        yield (*path, "tasks"), listener.get("tasks")
 
 
 def _is_stray(node: Node, path: Path) -> bool:
@@ -105,11 +113,12 @@ def static_properties(type_: str, types: TypeIndex) -> frozenset[str]:
 
 
 def _elsewhere(data: Mapping[str, Any]) -> Iterator[Written]:
-    outputs, inputs = data.get("outputs"), data.get("inputs")
-    for index, output in enumerate(outputs if isinstance(outputs, Sequence) else ()):
-        if isinstance(output, Mapping):
-            for path, text, is_key in texts(output.get("value"), ("outputs", index, "value")):
-                yield Written(path, text, is_key, Site(Place.END))
+    inputs = data.get("inputs")
+    yield from _named(data, "outputs", ("value",), Place.END)
+    yield from _named(data, "listeners", ("conditions",), Place.EXECUTION)
+    yield from _named(data, "triggers", sorted(IN_TRIGGERS), Place.TRIGGER)
+    yield from _named(data, "sla", ("assert",), Place.EXECUTION)
+    yield from _named(data, "checks", ("when", "condition"), Place.START)
     for index, declared in enumerate(inputs if isinstance(inputs, Sequence) else ()):
         for path, text, is_key in texts(declared, ("inputs", index)):
             if path[-1] in _DECLARED or "defaults" in path:
@@ -117,6 +126,23 @@ def _elsewhere(data: Mapping[str, Any]) -> Iterator[Written]:
     for section in (RAW, "pluginDefaults", "taskDefaults"):
         for path, text, is_key in texts(data.get(section), (section,)):
             yield Written(path, text, is_key, Site(Place.ANYWHERE), Severity.WARNING)
+
+
+def _named(data: Mapping[str, Any], section: str, names: Iterable[str], place: Place) -> Iterator[Written]:
+    """What stands in some properties of each entry of a section. Only the outputs of a flow have keys of their own."""
+    for entry_path, entry in _entries(data, section):
+        for name in names:
+            for path, text, is_key in texts(entry.get(name), (*entry_path, name)):
+                if place is Place.END or not (is_key or path[-1] in PROSE):
+                    yield Written(path, text, is_key, Site(place))
+
+
+def _entries(data: Mapping[str, Any], section: str) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """The maps that a section lists, each with its path."""
+    listed = data.get(section)
+    for index, entry in enumerate(listed if isinstance(listed, list) else ()):
+        if isinstance(entry, Mapping):
+            yield (section, index), entry
 
 
 def texts(data: Any, path: Path) -> Iterator[tuple[Path, str, bool]]:

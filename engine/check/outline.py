@@ -111,7 +111,7 @@ class Outline:
 
 def _position(steps: Path) -> tuple[str, int]:
     """`("cases", "x", 1)` is the second task of the branch `cases.x`."""
-    names = [str(step) for step in steps[: 2 if steps[0] == "cases" else 1]]
+    names = [str(step) for step in steps[: 2 if steps[0] in ("cases", "listeners") else 1]]
     return ".".join(names), next((step for step in steps[len(names) :] if isinstance(step, int)), 0)
 
 

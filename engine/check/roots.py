@@ -52,11 +52,17 @@ _INPUTS: Mapping[str, Type] = {
 }  # fmt: skip
 
 
+#: Roots that belong to the execution that a trigger is about.
+_UPSTREAM = frozenset({"trigger", "execution", "inputs", "outputs", "tasks", "labels"})
+
+
 class Place(Enum):
     """Where an expression stands, as far as it decides what there is to be read."""
 
     TASK = auto()
     END = auto()  #: the flow's outputs
+    EXECUTION = auto()  #: the execution seen from outside, whatever has run in it: a listener's conditions
+    TRIGGER = auto()  #: a trigger's conditions, which may be about an execution of another flow
     START = auto()  #: declarations of inputs
     ANYWHERE = auto()  #: text that is rendered wherever it is used
 
@@ -111,7 +117,8 @@ class Roots:
     def get(self, name: str) -> Type | None:
         """The type of a root; None when there is none of this name here."""
         floating = self._site.place is Place.ANYWHERE and name not in ("inputs", "vars", "outputs", "tasks")
-        if name in EXTRAS or (floating and name in ROOTS):
+        upstream = self._site.place is Place.TRIGGER and name in _UPSTREAM
+        if name in EXTRAS or upstream or (floating and name in ROOTS):
             return ANY
         make = _MAKE.get(name)
         return make(self._declared, self._site) if make is not None else None

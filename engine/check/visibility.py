@@ -1,8 +1,8 @@
 """Whether a task has run by the time that an expression is evaluated.
 
 The order is that of `engine.core.flowable`: lists run from the first to the last, a Dag by what its tasks depend on,
-a Parallel in no order, one branch of a choice only, and `errors` after something failed. Where loops repeat what
-looks like an order in the file, nothing is claimed.
+a Parallel in no order, one branch of a choice only, `errors` after something failed, `finally` after all that, and
+listeners after the end. Where loops repeat what looks like an order in the file, nothing is claimed.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ from itertools import takewhile
 from engine.check.outline import Node
 from engine.model.flow import Dag, ForEach, If, Parallel, Switch
 from engine.model.tree import ERRORS
+
+#: The lists that run before or after the main tasks, in their order. Listeners come last, in no order.
+_TURNS: Mapping[str, int] = {"onPause": -1, ERRORS: 1, "finally": 2, "afterExecution": 3}
+_LAST = 4
 
 
 class When(Enum):
@@ -62,8 +66,12 @@ def _inside(line: list[Node], *, conditional_site: bool, state_only: bool) -> Wh
 
 
 def _is_chosen(node: Node, *, state_only: bool) -> bool:
-    in_choice = node.parent is not None and node.parent.container in (If, Switch) and node.branch != ERRORS
+    in_choice = node.parent is not None and node.parent.container in (If, Switch) and _turn(node.branch) == 0
     return in_choice or (not state_only and node.task is not None and node.task.run_if is not None)
+
+
+def _turn(branch: str) -> int:
+    return _LAST if branch.startswith("listeners.") else _TURNS.get(branch, 0)
 
 
 def _beside(container: Node | None, mine: Node, other: Node) -> When:
@@ -71,7 +79,8 @@ def _beside(container: Node | None, mine: Node, other: Node) -> When:
     kind = container.container if container is not None else None
     if mine.branch != other.branch:
         at_once = kind in (Parallel, Dag, ForEach)
-        return When.RUN if mine.branch == ERRORS or (other.branch == ERRORS and at_once) else When.NEVER
+        after = _turn(mine.branch) > _turn(other.branch) or _turn(mine.branch) == _turn(other.branch) == _LAST
+        return When.RUN if after or (other.branch == ERRORS and at_once) else When.NEVER
     task = container.task if container is not None else None
     if mine.branch != ERRORS:
         if container is not None and kind is Dag:
