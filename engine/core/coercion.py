@@ -280,12 +280,17 @@ def _items(value: Any) -> list[Any]:
 
 
 def _plain(value: Any) -> Any:
-    """The value if the store can keep it as JSON."""
+    """The value as the store will give it back."""
     try:
-        json.dumps(value, allow_nan=False)
+        return json.loads(json.dumps(value, allow_nan=False, default=_as_map))
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"it must be a JSON value ({error})") from None
-    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _as_map(value: Any) -> dict[Any, Any]:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"a {type(value).__name__} has no form in JSON")
 
 
 def _not_json(constant: str) -> Any:

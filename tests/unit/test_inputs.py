@@ -8,9 +8,16 @@ from typing import Any
 
 import pytest
 
-from engine.core.inputs import resolve_inputs
+from engine.core.inputs import Examined, examine_inputs, resolve_inputs
 from engine.errors import InputsInvalid
+from engine.expressions import Functions
 from engine.model.inputs import INPUT_TYPES, Input
+
+SCHEMA = {
+    "properties": {"b": {"items": {"$ref": "#/$defs/whole"}}, "c": {"pattern": "^(a+)+$"}},
+    "patternProperties": {"^n[0-9]$": {"type": "string"}},
+    "$defs": {"whole": {"type": "integer"}},
+}
 
 
 def declare(type_: str = "STRING", id_: str = "x", **options: Any) -> Input:
@@ -46,6 +53,12 @@ def problems(declared: list[Input], submitted: dict[str, Any]) -> list[str]:
         ("MULTISELECT", {"options": ["1", "2"], "itemType": "INT"}, ["1", 2], [1, 2]),
         ("JSON", {}, '{"a": [1, null]}', {"a": [1, None]}),
         ("JSON", {}, {"a": 1}, {"a": 1}),
+        ("JSON", {"jsonSchema": SCHEMA}, {"b": [1], "c": "aa", "n1": "x"}, {"b": [1], "c": "aa", "n1": "x"}),
+        ("SECRET", {"validator": "[a-z]+"}, "abc", "abc"),
+        ("FILE", {"allowedFileExtensions": [".csv"]}, "nsfile:///a.CSV", "nsfile:///a.CSV"),
+        ("MULTISELECT", {"values": ["1", "2.5"], "itemType": "FLOAT"}, [1], [1.0]),
+        ("MULTISELECT", {"values": ["true"], "itemType": "BOOL"}, ["TRUE"], [True]),
+        ("SELECT", {"expression": "{{ [{'label': 'One', 'value': 1}, true] }}"}, "true", "true"),
         ("YAML", {}, "a: [1, yes]", {"a": [1, "yes"]}),
         ("ARRAY", {"itemType": "INT"}, '["1", 2]', [1, 2]),
         ("ARRAY", {"itemType": "DATE"}, ["2024-12-31"], ["2024-12-31"]),
@@ -77,6 +90,19 @@ def test_a_value_gets_the_type_that_is_declared(type_: str, options: Any, submit
         ("STRING", {}, [1], "it must be text"),
         ("STRING", {"validator": "[a-z]+"}, "ab1", "it must match the pattern `[a-z]+`"),
         ("STRING", {"validator": "(?=a)b"}, "b", "is not one that RE2 knows"),
+        ("FILE", {}, "data.csv", "it must be the URI of a stored file"),
+        ("FILE", {}, 5, "it must be the URI of a stored file"),
+        ("FILE", {"allowedFileExtensions": [".csv", "txt"]}, "nsfile:///a.json", "whose name ends in .csv, txt"),
+        ("JSON", {"jsonSchema": {"type": "object", "required": ["a"]}}, "{}", "$: 'a' is a required property"),
+        ("JSON", {"jsonSchema": SCHEMA}, '{"b": [1, "x"], "n1": 1}', "$.b[1]: 'x' is not of type 'integer'"),
+        ("JSON", {"jsonSchema": SCHEMA}, {"n1": 1}, "$.n1: 1 is not of type 'string'"),
+        ("JSON", {"jsonSchema": SCHEMA}, {"c": "aab"}, "$.c: 'aab' does not match '^(a+)+$'"),
+        ("JSON", {"jsonSchema": '{"enum": [1, 2]}'}, 3, "$: 3 is not one of [1, 2]"),
+        ("JSON", {"jsonSchema": False}, 3, "$: False schema does not allow 3"),
+        ("JSON", {"jsonSchema": {"$ref": "https://127.0.0.1:9/x"}}, 3, "refers to what is not in it"),
+        ("JSON", {"jsonSchema": {"pattern": "(?=a)"}}, '"b"', "a pattern that RE2 does not know"),
+        ("JSON", {"jsonSchema": {"$ref": "#"}}, 3, "it is too deep for its `jsonSchema`"),
+        ("MULTISELECT", {"values": []}, ["a"], "there is nothing to choose from"),
         ("INT", {}, "five", "it must be a whole number"),
         ("INT", {}, True, "it must be a whole number"),
         ("INT", {}, 1.5, "it must be a whole number"),
@@ -195,3 +221,64 @@ def test_the_first_choice_may_be_the_default() -> None:
 def test_a_catastrophic_pattern_does_not_hang() -> None:
     (problem,) = problems([declare(validator="(a+)+$")], {"x": "a" * 5000 + "b"})
     assert "it must match the pattern" in problem
+
+
+def test_what_is_wrong_with_another_input_is_told_once() -> None:
+    declared = [
+        declare("INT", "size"),
+        declare("INT", "twice", defaults="{{ inputs.size * 2 }}"),
+        declare(id_="more", dependsOn={"inputs": ["size"]}),
+    ]
+    assert problems(declared, {"size": "x"}) == [
+        "Invalid input for `size`, it must be a whole number, but received `x`"
+    ]
+
+
+def test_a_person_is_asked_for_what_is_missing_until_it_is_right() -> None:
+    asked: list[tuple[str, str | None]] = []
+    answers = iter(["other", "x", "7"])
+
+    def ask(entry: Examined, reason: str | None) -> str:
+        asked.append((entry.input.id, reason))
+        return next(answers)
+
+    declared = [
+        declare("SELECT", "kind", values=["usual", "other"]),
+        declare("INT", "size", dependsOn={"inputs": ["kind"], "condition": "{{ inputs.kind == 'other' }}"}),
+        declare("INT", "twice", defaults="{{ inputs.size * 2 }}"),
+        declare("INT", "never", required=False),
+    ]
+    assert resolve_inputs(declared, {}, ask=ask) == {"kind": "other", "size": 7, "twice": 14, "never": None}
+    assert asked == [("kind", None), ("size", None), ("size", "it must be a whole number")]
+
+
+def test_no_answer_leaves_it_missing() -> None:
+    with pytest.raises(InputsInvalid) as caught:
+        resolve_inputs([declare()], {}, ask=lambda entry, reason: None)
+    assert caught.value.missing == ("x",)
+
+
+def test_every_input_is_examined_even_where_some_are_wrong() -> None:
+    declared = [
+        declare("INT", "size"),
+        declare(id_="name", defaults="Ada"),
+        declare(id_="more", dependsOn={"condition": False}),
+        declare("SELECT", "kind", values=["a", "b"], required=False),
+    ]
+    size, name, more, kind = examine_inputs(declared, {"size": "x"})
+    assert (size.value, size.enabled, size.reasons) == ("x", True, ("it must be a whole number",))
+    assert (name.value, name.is_default, name.reasons) == ("Ada", True, ())
+    assert (more.value, more.enabled) == (None, False)
+    assert (kind.value, kind.is_default, kind.choices) == (None, False, ["a", "b"])
+
+
+def test_secrets_that_a_default_reads_are_in_no_message() -> None:
+    secrets: list[str] = []
+
+    def secret(key: str) -> str:
+        secrets.append("hunter2")
+        return "hunter2"
+
+    declared = [declare("INT", defaults="{{ secret('KEY') }}")]
+    with pytest.raises(InputsInvalid, match=r"but received `\*{6}`"):
+        resolve_inputs(declared, {}, functions=Functions(secret=secret), secrets=secrets)
