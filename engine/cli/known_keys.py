@@ -42,31 +42,37 @@ class KnownKeys:
         return {**known, "kv": partial(self._is_key, namespace, _set_by(parsed))}
 
     def _is_secret(self, key: str) -> bool:
-        return key.upper() in self._secrets
+        name = key.upper()
+        return name in self._outside or self._store is None or self._store.secret_get(name) is not None
 
     def _is_key(self, namespace: str, set_here: frozenset[str], key: str) -> bool:
         """Whether `kv(key)` finds something, or the flow itself may see to that."""
-        if self._store is None or key in set_here or any("{" in name for name in set_here):
+        if not self._is_there or self._store is None or key in set_here or any("{" in name for name in set_here):
             return True
         now = datetime.now(UTC)
         pairs = (self._store.kv_get(place, key) for place in parents(namespace))
         return any(pair is not None and not pair.is_expired(now) for pair in pairs)
 
     @cached_property
-    def _secrets(self) -> frozenset[str]:
+    def _outside(self) -> Mapping[str, str]:
+        """The secrets of the environment and of `.env`."""
         from engine.runtime.secrets import Secrets
 
-        secrets = Secrets(os.environ, self._project.folder / self._settings.secrets.env_file)
-        stored = self._store.secret_list() if self._store is not None else []
-        return frozenset([*secrets.names(), *(record.key for record in stored)])
+        return Secrets(os.environ, self._project.folder / self._settings.secrets.env_file).names()
+
+    @property
+    def _is_there(self) -> bool:
+        file = self._settings.database.file
+        return file is None or file.exists()
 
     @cached_property
     def _store(self) -> Store | None:
-        from engine.store import open_as_it_is
+        """The database; None where it cannot be read."""
+        from engine.store import MemoryStore, open_as_it_is
 
         assert self._settings.database.url is not None
         try:
-            return open_as_it_is(self._settings.database.url)
+            return open_as_it_is(self._settings.database.url) or MemoryStore()
         except PenstockError:
             return None  # whoever runs a flow will hear of it
 

@@ -60,10 +60,7 @@ def _row(pair: KeyValue, now: datetime) -> tuple[str, ...]:
 def get(namespace: str, key: str, as_json: bool) -> None:
     """Print a value: text as it is, anything else as JSON."""
     with open_history() as store:
-        known = {pair.key: pair for pair in _living(store, namespace, "")}
-    if key not in known:
-        raise _missing(namespace, key, list(known))
-    pair = known[key]
+        pair = _found(store, namespace, key)
     if as_json:
         say_json(_pair_json(pair))
     elif isinstance(pair.value, str):
@@ -121,9 +118,7 @@ def delete(namespace: str, key: str) -> None:
     """Remove a key."""
     _check_names(namespace, key)
     with open_history() as store:
-        known = [pair.key for pair in _living(store, namespace, "")]
-    if key not in known:
-        raise _missing(namespace, key, known)
+        _found(store, namespace, key)
     with open_engine() as engine:
         engine.kv.delete(namespace, key)
     click.echo(f"{key} is gone from {namespace}")
@@ -136,11 +131,16 @@ def _living(store: Store, namespace: str | None, prefix: str) -> list[KeyValue]:
     return [pair for pair in pairs if not (pair.is_expired(now) or pair.key.startswith("_"))]
 
 
-def _missing(namespace: str, key: str, known: list[str]) -> NotFound:
+def _found(store: Store, namespace: str, key: str) -> KeyValue:
+    """The pair. Raises NotFound."""
     from engine.dialect.suggest import did_you_mean, nearest
 
-    hint = did_you_mean(nearest(key, known)) or "`penstock kv list` shows what there is"
-    return NotFound(f"there is no key {key} in {namespace}", hint=hint)
+    pair = store.kv_get(namespace, key)
+    if pair is None or pair.key.startswith("_") or pair.is_expired(datetime.now(UTC)):
+        known = [each.key for each in _living(store, namespace, "")]
+        hint = did_you_mean(nearest(key, known)) or "`penstock kv list` shows what there is"
+        raise NotFound(f"there is no key {key} in {namespace}", hint=hint)
+    return pair
 
 
 def _check_names(namespace: str, key: str) -> None:

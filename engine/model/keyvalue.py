@@ -93,7 +93,7 @@ def _string(value: Any) -> str:
 def _number(value: Any) -> int | float:
     if isinstance(value, str):
         try:
-            value = int(value) if re.fullmatch(r"\s*[-+]?[0-9]+\s*", value) else float(value)
+            value = int(value) if re.fullmatch(r"\s*[-+]?[0-9]+\s*", value) else float(value.replace("_", "?"))
         except ValueError:
             raise ValueError(f"`{value}` is not a number") from None
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):

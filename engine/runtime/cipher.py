@@ -71,8 +71,7 @@ class InstanceCipher:
     @cached_property
     def _key(self) -> bytes:
         try:
-            text = self._setting if self._setting is not None else self._file.read_text(encoding="ascii").strip()
-            return _key_bytes(text)
+            return _key_bytes(self._setting if self._setting is not None else self._file.read_bytes())
         except OSError as error:
             hint = f"restore it, or give the key as {SETTING}"
             raise UsageError(f"cannot read the key {self._file}: {error.strerror}", hint=hint) from None
@@ -99,9 +98,9 @@ def _make_key(file: Path) -> None:
             draft.unlink()
 
 
-def _key_bytes(text: str) -> bytes:
+def _key_bytes(text: str | bytes) -> bytes:
     try:
-        raw = base64.b64decode(text, validate=True)
+        raw = base64.b64decode(text.strip(), validate=True)
     except (binascii.Error, ValueError):
         raise ValueError("the key is not base64") from None
     if len(raw) not in _KEY_BYTES:

@@ -82,7 +82,7 @@ class Secrets:
         """The names of all secrets there are, each with the place where it is found first."""
         known = dict.fromkeys((record.key for record in self._stored.list()) if self._stored else (), "store")
         for place, variables in ((".env", self._from_file()), ("environment", self._environ)):
-            known |= {name.removeprefix(PREFIX): place for name in variables if name.startswith(PREFIX)}
+            known |= {name.removeprefix(PREFIX): place for name in variables if _is_secret(name)}
         return dict(sorted(known.items()))
 
     def function(self, mask: Callable[[str], None]) -> Callable[..., Any]:
@@ -120,6 +120,10 @@ class Secrets:
             for name, separator, value in pairs
             if separator and not name.lstrip().startswith("#")
         }
+
+
+def _is_secret(name: str) -> bool:
+    return name.startswith(PREFIX) and name != PREFIX and name == name.upper()
 
 
 def _part(key: str, value: str, subkey: str) -> str:

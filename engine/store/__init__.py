@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.errors import NotFound
+from engine.errors import NotFound, StoreError
 from engine.store.memory import MemoryStore
 from engine.store.owner import Owner, OwnerRecord, owner_of
 
@@ -40,7 +40,7 @@ def open_store(url: str, *, owner: bool = False) -> SqlStore:
 def open_as_it_is(url: str) -> SqlStore | None:
     """Open a database for reading alone, neither making nor migrating anything.
 
-    None where there is none of this version. Raises StoreError where nothing can be read.
+    None where there is none. Raises StoreError where nothing can be read, or not by this version.
     """
     from engine.store.opening import open_database
     from engine.store.schema import VERSION, version_of
@@ -52,14 +52,16 @@ def open_as_it_is(url: str) -> SqlStore | None:
         return None
     try:
         with database.reading() as connection:
-            is_current = version_of(connection, database) == VERSION
+            version = version_of(connection, database)
+        if version == VERSION:
+            return SqlStore(database)
     except BaseException:
         database.close()
         raise
-    if is_current:
-        return SqlStore(database)
     database.close()
-    return None
+    if version is None:
+        return None
+    raise StoreError(f"{database.name} has an older schema", hint="`penstock db upgrade` brings it up to date")
 
 
 def db_check(url: str) -> DatabaseReport:

@@ -125,12 +125,12 @@ def test_validate_leaves_a_database_of_another_version_alone(
     ours, file = schema.VERSION, project / ".penstock" / "penstock.db"
     before = file.read_bytes()
     monkeypatch.setattr(schema, "VERSION", "9999")
-    assert hints(penstock, project) == ['there is no secret "TOKEN" here']
+    assert hints(penstock, project) == []  # what cannot be read may hold anything
     monkeypatch.setattr(schema, "VERSION", "0000")
-    assert hints(penstock, project) == ['there is no secret "TOKEN" here']
+    assert hints(penstock, project) == []
     monkeypatch.setattr(schema, "VERSION", ours)
     assert file.read_bytes() == before
     file.write_bytes(b"no database at all" * 100)
-    assert hints(penstock, project) == ['there is no secret "TOKEN" here']
+    assert hints(penstock, project) == []
     with pytest.raises(StoreError), Engine(project / ".penstock") as engine:
         engine.kv.list()

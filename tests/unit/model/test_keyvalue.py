@@ -57,6 +57,7 @@ def test_a_text_is_read_as_the_type_that_is_asked_for(text: Any, type_: str, pla
     ("value", "type_", "why"),
     [
         ("one", "NUMBER", "not a number"),
+        ("1_000", "NUMBER", "not a number"),
         ("nan", "NUMBER", "not a number"),
         (True, "NUMBER", "not a number"),
         (float("inf"), None, "not a number"),

@@ -93,9 +93,10 @@ def test_nothing_is_made_where_something_should_be_opened(tmp_path: Path) -> Non
 
 def test_a_wrong_key_is_named_by_its_place(tmp_path: Path) -> None:
     file = tmp_path / "encryption.key"
-    file.write_text("cut sho")
-    with pytest.raises(UsageError, match=r"encryption\.key: the key is not base64"):
-        InstanceCipher(None, file).encrypt("hello")
+    for garbled in (b"cut sho", b"\xe4\xff"):
+        file.write_bytes(garbled)
+        with pytest.raises(UsageError, match=r"encryption\.key: the key is not base64"):
+            InstanceCipher(None, file).encrypt("hello")
     with pytest.raises(UsageError, match=r"encryption\.secretKey: the key has 5 bytes"):
         InstanceCipher("c2hvcnQ=", file).encrypt("hello")
     with pytest.raises(UsageError, match="another key sealed this") as told:

@@ -44,6 +44,7 @@ def test_the_environment_comes_before_the_file_before_the_store(bench: Bench) ->
     assert bench.secrets.get("TOKEN") == "from the store"
     bench.env_file.write_text("SECRET_TOKEN=from the file\n")
     assert bench.secrets.get("token") == "from the file"
+    bench.environ |= {"SECRET_": "", "SECRET_lower": "never looked for"}
     bench.environ["SECRET_TOKEN"] = base64.b64encode(b"from the environment").decode()
     assert bench.secrets.get("Token") == "from the environment"
     assert bench.secrets.names() == {"TOKEN": "environment"}
