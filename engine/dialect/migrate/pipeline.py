@@ -75,7 +75,7 @@ class _Run:
         if changes == [] or changed is not None:
             self.remarks += [remark._replace(offset=self._back(remark.offset)) for remark in draft.remarks]
         else:
-            message = f"the rewriting of `{rule.before}` did not work out here"
+            message = f"the rule {rule.name} did not work out here"
             offset = min((change.start for change in draft.changes), default=0)
             self.remarks.append(Remark(self._back(offset), message, "write it anew by hand", left=True))
         if changes and changed is not None:

@@ -7,17 +7,16 @@ from typing import Any
 
 from msgspec import Struct
 
-from engine.dialect.document import Path
 from engine.dialect.migrate.draft import Draft
 from engine.dialect.types import TypeIndex
 
 
 class Rule(Struct, frozen=True, kw_only=True):
-    """One kind of construct. `before` and `after` are for the documentation; `after` is None where it is only told."""
+    """One kind of construct. `before`, `after` and `caution` are for the documentation."""
 
     name: str  #: for programs, in kebab-case
     before: str
-    after: str | None
+    after: str | None  #: None where it is only told
     apply: Callable[[Draft, TypeIndex], None]
     caution: str | None = None  #: what is left to a person, or means a little less than before
 
@@ -34,8 +33,3 @@ def bare(template: Any) -> str | None:
     if not (text.startswith("{{") and text.endswith("}}")) or "{{" in inner or "}}" in inner or "{%" in inner:
         return None
     return inner.strip().strip("-").strip() or None
-
-
-def shown(path: Path) -> str:
-    """A place in a flow, as people say it."""
-    return ".".join(str(step) for step in path)

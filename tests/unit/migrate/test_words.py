@@ -1,13 +1,17 @@
 """Words that became other words, in both directions."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from engine.dialect.migrate import RULES
+from engine.dialect.migrate.rule import Rule
 from tests.unit.migrate.pairs import left_in, migrated, rewritten
 
+ESCAPED = "\\|"
 SHELL = "io.kestra.plugin.scripts.shell.Commands"
 
 PAIRS = yaml.safe_load((Path(__file__).parents[2] / "golden" / "migrate" / "pairs.yaml").read_text(encoding="utf-8"))
@@ -62,3 +66,17 @@ def test_places_are_those_of_the_text_that_came_in() -> None:
     assert [(one.rule, one.line, one.column) for one in migration.rewritten if one.rule == "run-if"] == [
         ("run-if", 9, 5)
     ]
+
+
+def test_every_rule_is_shown_and_documented() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "migrating.md").read_text(encoding="utf-8")
+    for dialect, title in (("2.0", "## From 1.x to 2.0"), ("1.x", "## From 2.0 to 1.x")):
+        rows = re.findall(r"^\| `[a-z-]+` \|.*\|$", page.partition(title)[2].partition("\n## ")[0], re.MULTILINE)
+        assert rows == [row(rule) for rule in RULES[dialect]]  # type: ignore[index]  # one of the two
+    shown = {case["rule"] for case in PAIRS}
+    assert {rule.name for rule in RULES["2.0"] if rule.after} == shown
+
+
+def row(rule: Rule) -> str:
+    cells = [f"`{rule.name}`", rule.before, rule.after or "told only", rule.caution or ""]
+    return f"| {' | '.join(cell.replace('|', ESCAPED) for cell in cells)} |"
