@@ -264,7 +264,7 @@ class Engine:
 
     def _begin(self, new: NewExecution) -> Execution:
         """Store the flow and begin the execution; returns after the commit."""
-        stored = replace(new.execution, flow_revision=self._store_flow(new.flow).revision)
+        stored = replace(new.execution, flow_revision=self._store_flow(new.flow, new.source).revision)
         return self.loop.submit(new.flow, stored).result()
 
     def _begin_for_guest(self, submission: Submission) -> bool:
@@ -277,19 +277,10 @@ class Engine:
 
     def _hand_over(self, new: NewExecution) -> bool:
         """Have the engine that owns the database begin the execution; False when that is this one."""
-        if self._guest is None:
-            return False
-        submission = Submission(
-            id=new.execution.id,
-            source=_source(new.flow),
-            file=f"{new.flow.namespace}/{new.flow.id}",
-            inputs=new.inputs,
-            labels=new.labels,
-        )
-        return self._guest.hand_over(submission, self.on_wait)
+        return self._guest is not None and self._guest.hand_over(new.submission, self.on_wait)
 
-    def _store_flow(self, flow: Flow) -> FlowRecord:
-        source, key = _source(flow), (flow.namespace, flow.id)
+    def _store_flow(self, flow: Flow, source: str) -> FlowRecord:
+        key = (flow.namespace, flow.id)
         known = self._revisions.get(key)
         if known is None or known.source != source:
             known = self.store.save_flow(*key, source, at=self._clock.now(), disabled=flow.disabled)
@@ -397,9 +388,3 @@ class Engine:
                 self.store.close()
                 del self.__dict__["store"]
                 self.__dict__.pop("_guest", None)
-
-
-def _source(flow: Flow) -> str:
-    if flow.source is None:
-        raise UsageError("this flow was not read from a text", hint="load it with Engine.load or Engine.parse")
-    return flow.source

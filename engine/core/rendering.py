@@ -1,26 +1,29 @@
 """Evaluating the expressions that steer an execution: `runIf`, a condition, a switch's value, a loop's values,
-a flow's outputs. What each means is the same whether it is evaluated in a decision or by a worker.
+a flow's outputs, its listeners. What each means is the same whether it is evaluated in a decision or by a worker.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from engine.core.coercion import coerce_to
 from engine.errors import ExpressionError
 from engine.expressions import KESTRA, Functions, Language, is_template
 from engine.model.flow import FlowOutput
+from engine.model.listeners import Listener
+
+if TYPE_CHECKING:
+    from engine.core.context import Context
 
 #: The name under which a flow's outputs are evaluated; all other names are properties of a task.
 OUTPUTS = "outputs"
+#: The name under which a flow's listeners are judged. Only a flow that has some loads what judges them.
+LISTENERS = "listeners"
 #: The name under which the values of any loop are evaluated.
 VALUES = "values"
 #: Properties of which only the truth counts, so that their text is kept nowhere.
-VERDICTS = frozenset({"runIf", "condition"})
-
-#: Properties that are conditions: only their truth counts.
-_JUDGED = frozenset({"runIf", "condition", "when", "expression"})
+VERDICTS = frozenset({"runIf", "condition", "when", "expression"})
 
 
 def needs_outside(template: Any, written_in: Language = KESTRA) -> bool:
@@ -33,6 +36,10 @@ def needs_outside(template: Any, written_in: Language = KESTRA) -> bool:
         return any(needs_outside(part, written_in) for part in template)
     if isinstance(template, FlowOutput):
         return template.type == "SECRET" or needs_outside(template.value, written_in)  # only a worker can seal it
+    if isinstance(template, Listener):
+        from engine.core.conditions import calls_out
+
+        return calls_out(template.conditions, written_in)
     return False
 
 
@@ -45,11 +52,15 @@ def answer(
     """
     if name == OUTPUTS:
         return {output.id: _output(output, deep(output.value, context, functions, written_in)) for output in template}
+    if name == LISTENERS:
+        from engine.core.conditions import which_apply
+
+        return which_apply(template, cast("Context", context), functions)
     if name == VALUES or isinstance(template, Mapping):
         return deep(template, context, functions, written_in)
     if isinstance(template, bool):
         return "true" if template else "false"
-    text = written_in.condition if name in _JUDGED else written_in.render
+    text = written_in.condition if name in VERDICTS else written_in.render
     return text(str(template), context, functions)
 
 

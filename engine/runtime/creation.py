@@ -16,7 +16,7 @@ from msgspec import Struct
 from engine.core import Facts
 from engine.core.inputs import Ask, flattened, resolve_inputs
 from engine.core.labels import execution_labels
-from engine.errors import IllegalState, InputsInvalid
+from engine.errors import IllegalState, InputsInvalid, UsageError
 from engine.expressions import Functions, language
 from engine.model.execution import Execution, StateChange
 from engine.model.file_uri import input_folder
@@ -27,16 +27,29 @@ from engine.runtime.ids import new_id
 from engine.runtime.outside import Asker
 from engine.runtime.sealing import sealed_inputs
 from engine.runtime.uploads import Uploads
+from engine.runtime.wire import Submission
 
 
 class NewExecution(Struct, frozen=True, kw_only=True):
     """An execution that is checked and not stored, and what it was made of."""
 
     flow: Flow
+    source: str  #: the text of the flow
     execution: Execution
     inputs: Mapping[str, Any]  #: as given; files by the URIs that they are uploaded to
     labels: Mapping[str, str]  #: as given
     uploads: Uploads
+
+    @property
+    def submission(self) -> Submission:
+        """What another engine needs to begin the same."""
+        return Submission(
+            id=self.execution.id,
+            source=self.source,
+            file=f"{self.flow.namespace}/{self.flow.id}",
+            inputs=self.inputs,
+            labels=self.labels,
+        )
 
     @contextmanager
     def uploaded(self, is_stored: Callable[[str], bool]) -> Iterator[None]:
@@ -66,7 +79,9 @@ class Creator(Struct, frozen=True, kw_only=True):
         labels: Mapping[str, str] | None = None,
         execution_id: str | None = None,
     ) -> NewExecution:
-        """Raises InputsInvalid, IllegalState for a disabled flow."""
+        """Raises InputsInvalid, IllegalState for a disabled flow, UsageError for one that has no text to be stored."""
+        if flow.source is None:
+            raise UsageError("this flow was not read from a text", hint="load it with Engine.load or Engine.parse")
         if flow.disabled:
             raise IllegalState(f"the flow {flow.namespace}/{flow.id} is disabled", hint="remove `disabled: true`")
         inputs, labels, execution_id = inputs or {}, labels or {}, execution_id or new_id()
@@ -85,7 +100,9 @@ class Creator(Struct, frozen=True, kw_only=True):
             inputs=sealed_inputs(flow.inputs, values, self.cipher()),
             labels=merged,
         )
-        return NewExecution(flow=flow, execution=execution, inputs=inputs, labels=labels, uploads=uploads)
+        return NewExecution(
+            flow=flow, source=flow.source, execution=execution, inputs=inputs, labels=labels, uploads=uploads
+        )
 
     def completed(self, flow: Flow, inputs: Mapping[str, Any], ask: Ask) -> dict[str, Any]:
         """The inputs with what `ask` gives for those that are required and missing. Raises InputsInvalid."""
