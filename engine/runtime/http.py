@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from time import monotonic
 from typing import Any
-from urllib.parse import urlencode
 
 from pydantic import ValidationError
 
 from engine.dialect.suggest import did_you_mean, nearest
 from engine.errors import TaskFailed
-from engine.expressions.values import printed
-from engine.sdk.http import FORM_TYPE, HttpOptions, HttpRequest, encoded, exchange, parsed, shown
+from engine.sdk.http import FORM_TYPE, HttpOptions, HttpRequest, encoded, exchange, form, parsed, shown, texts
 
 #: How long an expression waits for an answer in all, in seconds, however slowly it comes.
 PATIENCE = 60.0
@@ -50,7 +48,7 @@ def http(
 def _request(uri: str, method: str, content_type: Any, body: Any, headers: Any) -> HttpRequest:
     sent = {"Accept": "application/json, */*;q=0.5"} | _headers(headers)
     if str(content_type or "").startswith(FORM_TYPE) and isinstance(body, Mapping):
-        body = urlencode({key: _texts(value) for key, value in body.items()}, doseq=True)
+        body = form(body)
     content, type_ = encoded(body, None if content_type is None else str(content_type))
     if type_ is not None and "content-type" not in {name.lower() for name in sent}:
         sent["Content-Type"] = type_
@@ -62,12 +60,7 @@ def _headers(written: Any) -> dict[str, Any]:
         return {}
     if not isinstance(written, Mapping):
         raise TaskFailed("the `headers` of `http` are a map", hint="Write `headers={'Accept': 'text/csv'}`.")
-    return {str(name): _texts(value) for name, value in written.items() if value is not None}
-
-
-def _texts(value: Any) -> str | list[str]:
-    """A value as it prints, or a list of such."""
-    return [printed(item) for item in value] if isinstance(value, (list, tuple)) else printed(value)
+    return {str(name): texts(value) for name, value in written.items() if value is not None}
 
 
 def _options(written: Any) -> HttpOptions:

@@ -182,9 +182,9 @@ def _built(client: httpx2.Client, request: HttpRequest, options: HttpOptions) ->
     ]
     if options.chosen_auth is not None and options.chosen_auth.type == "BEARER":
         headers.append(("Authorization", f"Bearer {options.chosen_auth.token}"))
-    body: dict[str, Any] = {"content": request.content, "data": request.form, "files": request.files}
+    fields: Any = request.fields  # the library types names of files as required
     try:
-        return client.build_request(request.method, request.uri, headers=headers, **body)
+        return client.build_request(request.method, request.uri, headers=headers, content=request.content, files=fields)
     except (ValueError, TypeError) as error:
         what = f"{request.method} {shown(request.uri)}"
         raise TaskFailed(f"{what} cannot be sent: {error}", hint="methods and headers are plain ASCII text") from None

@@ -1,8 +1,8 @@
 """HTTP for tasks and expressions: one request, answered within its limits, or told why not.
 
 Always true: only http and https are spoken; no proxy of the environment is used; a redirect is followed at most
-`MAX_REDIRECTS` times; no more of a body is read than `options.max_content_length`; the addresses at which clouds hand
-out the credentials of a machine are never reached. Importing this module is cheap; a request loads the rest.
+`MAX_REDIRECTS` times; the addresses at which clouds hand out the credentials of a machine are never reached.
+Importing this module is cheap; a request loads the rest.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from urllib.parse import urlencode
 
 from msgspec import Struct, field
 from pydantic import Field
@@ -89,8 +90,8 @@ class HttpOptions(Definition):
     """Another name of `readTimeout`; it wins when both are written."""
     connection_pool_idle_timeout: timedelta | None = None
     """Taken and not needed: a connection ends with its request."""
-    max_content_length: int = Field(MAX_BODY, ge=0)
-    """How many bytes the body of an answer may have, unpacked."""
+    max_content_length: int | None = Field(None, ge=0)
+    """How many bytes the body of an answer may have, unpacked: by default 10 MiB, and a download as many as it has."""
     timeout: HttpTimeout = HttpTimeout()
     """The newer way to write the two timeouts."""
     default_charset: str = "UTF-8"
@@ -157,14 +158,14 @@ class HttpOptions(Definition):
 
 
 class HttpRequest(Struct, frozen=True, kw_only=True):
-    """What to ask. At most one of `content`, `form` and `files` is the body; `form` goes with `files` too."""
+    """What to ask. The body is `content`, or the `fields` of a multipart form."""
 
     uri: str
     method: str = "GET"
     headers: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     content: bytes | None = None
-    form: Mapping[str, str | Sequence[str]] | None = None
-    files: Mapping[str, tuple[str, BinaryIO]] | None = None  #: name of the field -> name of the file, content
+    #: (name of the field, (name of the file, content)); a field that is no file has no name for one.
+    fields: Sequence[tuple[str, tuple[str | None, bytes | BinaryIO]]] | None = None
 
 
 class HttpAnswer:
@@ -194,19 +195,20 @@ class HttpAnswer:
     def is_json(self) -> bool:
         return self.content_type == JSON_TYPE or self.content_type.endswith("+json")
 
-    def chunks(self) -> Iterator[bytes]:
-        """The body, unpacked, as it comes. Raises TaskFailed when it is too large."""
-        size, limit = 0, self._options.max_content_length
+    def chunks(self, limit: int | None = None) -> Iterator[bytes]:
+        """The body, unpacked, as it comes. Raises TaskFailed when it has more bytes than allowed, or than `limit`."""
+        size, allowed = 0, self._options.max_content_length
+        limit = limit if allowed is None else allowed
         for chunk in self._response.iter_bytes():
             size += len(chunk)
-            if size > limit:
+            if limit is not None and size > limit:
                 hint = "raise `options.maxContentLength`, or download it to a file"
                 raise TaskFailed(f"the answer of {self.uri} has more than {limit:,} bytes", hint=hint)
             yield chunk
 
     def read(self) -> bytes:
         """The whole body."""
-        return b"".join(self.chunks())
+        return b"".join(self.chunks(MAX_BODY))
 
     def text(self) -> str:
         """The whole body as text."""
@@ -254,6 +256,18 @@ def encoded(body: Any, content_type: str | None) -> tuple[bytes | None, str | No
     from engine.expressions.values import json_text
 
     return json_text(body, nulls=True).encode("utf-8"), content_type or JSON_TYPE
+
+
+def form(fields: Mapping[str, Any]) -> bytes:
+    """The fields of a form as the body of the type FORM_TYPE."""
+    return urlencode({name: texts(value) for name, value in fields.items()}, doseq=True).encode()
+
+
+def texts(value: Any) -> str | list[str]:
+    """A value as expressions print it; of a list, each element."""
+    from engine.expressions.values import printed
+
+    return [printed(item) for item in value] if isinstance(value, (list, tuple)) else printed(value)
 
 
 def parsed(text: str) -> Any:
