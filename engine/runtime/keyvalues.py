@@ -90,7 +90,7 @@ class KeyValues:
     def _missing(self, key: str, searched: Sequence[str]) -> ExpressionError:
         near = nearest(key, [pair.key for place in searched for pair in self.list(place)])
         return ExpressionError(
-            f"there is no key `{key}` in {' or '.join(searched)}",
+            f"there is no key `{key}` in {' or '.join(searched)},",
             code="unknown-key",
             hint=did_you_mean(near)
             or f"`penstock kv set {searched[0]} {key} VALUE` sets it; errorOnMissing=false gives null",

@@ -24,6 +24,7 @@ CASES: list[tuple[str, Mapping[str, Any], State, Mapping[str, Any]]] = [
     ("if_switch.yaml", {"amount": 20, "country": "FR"}, State.SUCCESS, {"tax": "20"}),
     ("if_switch.yaml", {"country": "AT"}, State.SUCCESS, {"tax": "0"}),
     ("for_each.yaml", {}, State.SUCCESS, {"oslo": "1: Oslo"}),
+    ("remember.yaml", {}, State.SUCCESS, {"runs": 1}),
     ("errors_branch.yaml", {}, State.SUCCESS, {}),
     ("errors_branch.yaml", {"stock": 0}, State.FAILED, {}),
 ]

@@ -52,6 +52,11 @@ def test_a_value_goes_from_run_to_run(engine: Engine) -> None:
     assert found["gone"] == {"value": "gone"}
 
 
+def test_the_example_counts_its_runs(engine: Engine) -> None:
+    example = Path(__file__).parents[2] / "flows" / "remember.yaml"
+    assert [engine.run(example).outputs for _ in range(3)] == [{"runs": 1}, {"runs": 2}, {"runs": 3}]
+
+
 def test_many_workers_write_at_once(engine: Engine) -> None:
     values = ", ".join(f"'{number}'" for number in range(40))
     execution = run(
