@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from engine.core.claims import claimed, lets_start, may_claim
 from engine.core.draft import Draft
+from engine.core.effects import perform
 from engine.core.ending import end_run
 from engine.core.pausing import waited
 from engine.core.retry import retry_delay, retry_of
@@ -57,7 +58,11 @@ def attempt_finished(draft: Draft, event: AttemptFinished) -> None:
         policy = retry_of(draft, run)
         if policy is not None and policy.warning_on_retry:
             state = State.WARNING
+    if event.effects is not None and event.effects.ending is not None:
+        state = event.effects.ending
     end_run(draft, run, state, error=event.error, attempts=attempts, outputs=event.outputs)
+    if event.effects is not None:
+        perform(draft, event.effects)
 
 
 def _retry(draft: Draft, run: TaskRun, event: AttemptFinished, attempts: tuple[Attempt, ...]) -> bool:

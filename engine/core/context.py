@@ -202,6 +202,11 @@ def _execution(context: Context) -> dict[str, Any]:
     }
 
 
+def _variables(context: Context) -> Mapping[str, Any]:
+    own = context.execution.variables
+    return own if own is not None else context.flow.variables
+
+
 def _labels(context: Context) -> dict[str, Any]:
     nested: dict[str, Any] = {}
     for key, value in context.execution.labels.items():
@@ -244,7 +249,7 @@ _ROOTS: dict[str, Callable[[Context], Any]] = {
     "inputs": _inputs,
     "outputs": lambda context: RunsView(context, lambda run: run.outputs),
     "tasks": lambda context: RunsView(context, lambda run: {"state": run.state.value}),
-    "vars": lambda context: {**context.flow.variables, **context.execution.variables},
+    "vars": _variables,
     "labels": _labels,
     "trigger": lambda context: context.execution.trigger,
     "parent": _parent,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: The name under which a flow's outputs are evaluated; all other names are properties of a task.
 OUTPUTS = "outputs"
 #: The name under which a flow's listeners are judged. Only a flow that has some loads what judges them.
-LISTENERS = "listeners"
+APPLYING = "listeners"
 #: The name under which the values of any loop are evaluated.
 VALUES = "values"
 #: Properties of which only the truth counts, so that their text is kept nowhere.
@@ -52,7 +52,7 @@ def answer(
     """
     if name == OUTPUTS:
         return {output.id: _output(output, deep(output.value, context, functions, written_in)) for output in template}
-    if name == LISTENERS:
+    if name == APPLYING:
         from engine.core.conditions import which_apply
 
         return which_apply(template, cast("Context", context), functions)
@@ -66,7 +66,7 @@ def answer(
 
 def _output(output: FlowOutput, value: Any) -> Any:
     """A flow's output as its declared type."""
-    if value is None and output.required and "required" in output.model_fields_set:
+    if value is None and output.required:
         raise ExpressionError(f"the output `{output.id}` is required, and its value is null", code="wrong-type")
     if value is None or output.type is None:
         return value

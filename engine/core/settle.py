@@ -12,7 +12,8 @@ from engine.core.draft import Draft
 from engine.core.flowable import Flowable, flowable, sequential
 from engine.core.flowable.scope import Next, Scope, nexts_of_list
 from engine.core.ledger import EMPTY, ScopeKey, main_state, whole_state
-from engine.core.listening import listener_holds
+from engine.core.listening import applying
+from engine.core.rendering import APPLYING
 from engine.core.starting import start
 from engine.model.events import Evaluated
 from engine.model.execution import TaskRun
@@ -113,21 +114,29 @@ def _end(draft: Draft, scope: Scope, state: State) -> None:
         close_run(draft, scope.run, state)
 
 
-def _come_after(draft: Draft, scope: Scope) -> None:
+def _come_after(draft: Draft, scope: Scope, answered: Evaluated | None = None) -> None:
     """What runs once the execution has its final state: `afterExecution`, then the listeners that apply."""
-    groups = draft.flow.branches_after()
-    tallies = {group: scope.tally(group) for group in groups}
+    tallies = {group: scope.tally(group) for group in draft.flow.branches_after()}
     if any(tally.live for tally in tallies.values()):
         return
+    following: list[Next] = []
     if not any(tally.killed for tally in tallies.values()):
-        for group in groups:
-            begun = group == AFTER or tallies[group].created > 0
-            if begun or listener_holds(draft, int(group.removeprefix(LISTENERS))):
-                following = nexts_of_list(scope, group)
-                if following:
-                    _start_all(draft, scope, following)
-                    return
-    draft.change_execution(lingering=False)
+        begun = [group for group, tally in tallies.items() if group == AFTER or tally.created]
+        following = _first_of(scope, begun)
+        if not following and len(begun) < len(tallies):
+            apply = applying(draft, answered)
+            if apply is None:
+                return
+            following = _first_of(scope, [f"{LISTENERS}{index}" for index in apply])
+    if following:
+        _start_all(draft, scope, following)
+    else:
+        draft.change_execution(lingering=False)
+
+
+def _first_of(scope: Scope, groups: list[str]) -> list[Next]:
+    """What may start in the first of several lists that has not come to its end."""
+    return next(filter(None, (nexts_of_list(scope, group) for group in groups)), [])
 
 
 def _pause_or_go_on(draft: Draft) -> None:
@@ -142,6 +151,10 @@ def _pause_or_go_on(draft: Draft) -> None:
 
 def go_on_closing(draft: Draft, answered: Evaluated) -> None:
     """An expression that the end of a container, or of the flow, waits for has been evaluated outside."""
+    if answered.task_run_id is None and answered.name == APPLYING:
+        if draft.execution.lingering:
+            _come_after(draft, Scope(draft, ROOT), answered)
+        return
     if answered.task_run_id is None:
         state = None if draft.execution.is_terminal else _outcome(draft, Scope(draft, ROOT))
         if state is not None:

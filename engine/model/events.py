@@ -31,6 +31,19 @@ class AttemptStarted(Event, frozen=True, kw_only=True):
     epoch: int
 
 
+class Effects(Struct, frozen=True, kw_only=True):
+    """What a task does to its own execution when it ends.
+
+    `variables` are merged, maps within maps too; `unset` are dotted paths. With `ending` nothing starts any more: the
+    execution ends so once what runs has ended (KILLED: it is stopped).
+    """
+
+    labels: Mapping[str, str] | None = None
+    variables: Mapping[str, Any] | None = None
+    unset: tuple[str, ...] = ()
+    ending: State | None = None
+
+
 class AttemptFinished(Event, frozen=True, kw_only=True):
     """The claimed attempt ended: `state` is SUCCESS, WARNING, FAILED or KILLED.
 
@@ -45,6 +58,7 @@ class AttemptFinished(Event, frozen=True, kw_only=True):
     error: str | None = None
     retry_after: float | None = None
     started_at: datetime | None = None
+    effects: Effects | None = None
 
 
 class Evaluated(Event, frozen=True, kw_only=True):

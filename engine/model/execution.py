@@ -87,7 +87,7 @@ class Execution(Struct, frozen=True, kw_only=True):
     history: History
     inputs: JsonMap = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
-    variables: JsonMap = field(default_factory=dict)
+    variables: JsonMap | None = None  #: None: as the flow has them, since no task has changed one
     outputs: JsonMap | None = None
     trigger: JsonMap | None = None
     parent_id: str | None = None

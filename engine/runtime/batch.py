@@ -32,8 +32,8 @@ class Batch:
         self.changes: dict[str, ExecutionChange] = {}
         #: What to do after the commit, by the execution that asks for it.
         self.after: list[tuple[str, Callable[[], None]]] = []
-        #: Who waits to hear that a new execution is stored.
-        self.submitted: dict[str, Future[Execution]] = {}
+        #: Who waits to hear that an execution is stored as it is now.
+        self.waiting: dict[str, list[Future[Execution]]] = {}
         self.size = 0  #: how many task runs it writes; what bounds a batch
 
     def __bool__(self) -> bool:
@@ -46,6 +46,10 @@ class Batch:
             change = ExecutionChange(before=active.stored, after=active.execution)
             self.changes[active.execution.id] = change
         return change
+
+    def answer(self, execution_id: str, waiting: Future[Execution]) -> None:
+        """Somebody waits for the commit of this execution."""
+        self.waiting.setdefault(execution_id, []).append(waiting)
 
     def add(self, active: Active, decision: Decision, at: datetime) -> None:
         """Fold a decision in."""

@@ -20,7 +20,8 @@ from functools import partial
 
 from engine.core import decide
 from engine.core.claims import claimed, may_start
-from engine.errors import StoreError
+from engine.core.refusal import refusal
+from engine.errors import IllegalState, NotFound, StoreError
 from engine.model.commands import Evaluate, QueueTask, RunTask, SetTimer, StartLater, StopTask
 from engine.model.events import AttemptFinished, AttemptStarted, EngineStarted, Event, ExecutionStarted, TimerFired
 from engine.model.execution import Execution, TaskRun
@@ -29,7 +30,7 @@ from engine.model.state import State
 from engine.ports import ExecutionChange
 from engine.runtime.batch import Active, Batch
 from engine.runtime.followers import Followers
-from engine.runtime.messages import Adopt, Happened, Lent, Message, Stop, Submit, Told, Wake
+from engine.runtime.messages import Adopt, Happened, Lent, Message, Request, Stop, Submit, Told, Wake
 from engine.runtime.tasks import Tasks
 from engine.runtime.workers import Workers
 from engine.runtime.world import World
@@ -70,6 +71,15 @@ class Loop:
         stored: Future[Execution] = Future()
         self._inbox.put(Submit(flow, execution, stored))
         return stored
+
+    def ask(self, flow: Flow, execution_id: str, event: Event) -> Future[Execution]:
+        """Ask something of an execution that runs, waits or has ended. The answer comes after the commit.
+
+        It raises IllegalState when the event does not fit. `flow` is used when this loop does not run it yet.
+        """
+        done: Future[Execution] = Future()
+        self._inbox.put(Request(flow, execution_id, event, done))
+        return done
 
     def adopt(self, flow: Flow, execution: Execution) -> None:
         """Go on with an execution whose engine is gone. One that runs here already just goes on."""
@@ -159,6 +169,8 @@ class Loop:
                     batch.write(active, message.entry)
             case Submit():
                 self._begin(message, batch)
+            case Request():
+                self._ask(message, batch)
             case Adopt() if message.execution.id not in self._active:
                 active = Active(message.flow, message.execution, stored=message.execution)
                 self._active[message.execution.id] = active
@@ -174,7 +186,31 @@ class Loop:
         execution = message.execution
         self._active[execution.id] = Active(message.flow, execution, stored=None)
         self._decide(execution.id, ExecutionStarted(at=self._world.clock.now()), batch)
-        batch.submitted[execution.id] = message.stored
+        batch.answer(execution.id, message.stored)
+
+    def _ask(self, request: Request, batch: Batch) -> None:
+        """Decide what a person asks, unless it does not fit."""
+        id_ = request.execution_id
+        active = self._active.get(id_)
+        if active is None:
+            # Read here, where nobody can move it meanwhile.
+            stored = self._world.store.execution(id_)
+            if stored is None:
+                request.done.set_exception(NotFound(f"there is no execution {id_}"))
+                return
+            active = Active(request.flow, stored, stored=stored)
+        why_not = refusal(active.flow, active.execution, request.event, self._world.facts)
+        if why_not is not None:
+            request.done.set_exception(IllegalState(f"execution {id_} {why_not}"))
+            return
+        self._active[id_] = active
+        self._decide(id_, request.event, batch)
+        if id_ in batch.changes:
+            batch.answer(id_, request.done)
+        else:
+            request.done.set_result(active.execution)
+            if active.execution.is_over:
+                self._active.pop(id_, None)
 
     def _decide(self, execution_id: str, event: Event, batch: Batch) -> None:
         active = self._active.get(execution_id)
@@ -242,9 +278,8 @@ class Loop:
             active = self._active.get(change.after.id)
             if active is not None:
                 active.stored = change.after
-            stored = batch.submitted.pop(change.after.id, None)
-            if stored is not None:
-                stored.set_result(change.after)
+            for waiting in batch.waiting.pop(change.after.id, ()):
+                waiting.set_result(change.after)
         for execution_id, perform in batch.after:
             if execution_id in self._active:
                 perform()
@@ -269,9 +304,8 @@ class Loop:
     def _give_up(self, execution_id: str, error: Exception, batch: Batch) -> None:
         """Leave an execution as it was last committed; recovery can take it from there."""
         self._active.pop(execution_id, None)
-        stored = batch.submitted.pop(execution_id, None)
-        if stored is not None:
-            stored.set_exception(error)
+        for waiting in batch.waiting.pop(execution_id, ()):
+            waiting.set_exception(error)
         self.followers.fail(execution_id, error)
 
     # -- what comes by itself

@@ -20,6 +20,15 @@ class Submit(Struct, frozen=True):
     stored: Future[Execution]
 
 
+class Request(Struct, frozen=True):
+    """A person asks something of an execution. `done` is answered after the commit, or raises IllegalState."""
+
+    flow: Flow
+    execution_id: str
+    event: Event
+    done: Future[Execution]
+
+
 class Adopt(Struct, frozen=True):
     """Take over an execution whose engine is gone."""
 
@@ -61,4 +70,4 @@ class Stop(Struct, frozen=True):
     grace: float
 
 
-Message = Submit | Adopt | Happened | Told | Wake | Lent | Stop
+Message = Submit | Request | Adopt | Happened | Told | Wake | Lent | Stop

@@ -169,7 +169,7 @@ def execution_row(execution: Execution) -> tuple[Any, ...]:
             _history_json(execution.history),
             map_json(execution.labels),
             map_json(execution.inputs),
-            map_json(execution.variables),
+            to_json(execution.variables),
             maybe_json(execution.outputs),
             maybe_json(execution.trigger),
             maybe_text(execution.caller.execution_id if execution.caller else None),

@@ -6,16 +6,17 @@ counts as no, for a Schedule it is a failed execution.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
 from engine.core.conditions import dates, executions
 from engine.core.conditions.subject import Subject
-from engine.core.context import Context
+from engine.core.context import UNAVAILABLE, Context
 from engine.core.facts import Facts
 from engine.core.rendering import answer, needs_outside
+from engine.errors import ExpressionError
 from engine.expressions import KESTRA, Functions, Language
 from engine.model import conditions as nouns
 from engine.model.execution import Execution
@@ -37,6 +38,22 @@ def listener_applies(flow: Flow, execution: Execution, listener: Listener, facts
     context = Context(flow, execution, None, facts)
     subject = Subject(flow=flow, execution=execution, context=context, functions=functions)
     return all(holds(condition, subject) for condition in listener.conditions)
+
+
+def which_apply(listeners: Sequence[Listener], context: Context, functions: Functions) -> list[bool | str]:
+    """Of each listener: whether it applies to the execution of `context`, or the reason why that cannot be told.
+
+    Raises ExpressionError only for what somebody with other `functions` can tell.
+    """
+    found: list[bool | str] = []
+    for listener in listeners:
+        try:
+            found.append(listener_applies(context.flow, context.execution, listener, context.facts, functions))
+        except ExpressionError as error:
+            if error.code == UNAVAILABLE:
+                raise
+            found.append(error.message)
+    return found
 
 
 def calls_out(conditions: Iterable[Condition], written_in: Language = KESTRA) -> bool:

@@ -1,0 +1,104 @@
+"""Why something that a person asks of an execution does not fit it: asked before the event is decided.
+
+`decide` itself ignores what does not fit, as it ignores anything stale; a person must be told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from engine.core.draft import Draft
+from engine.core.facts import Facts
+from engine.core.pausing import paused_run
+from engine.core.restarting import to_restart
+from engine.model.events import (
+    Event,
+    KillRequested,
+    PauseRequested,
+    RestartRequested,
+    ResumeRequested,
+    StartForced,
+    StatusChanged,
+    TaskRunChanged,
+)
+from engine.model.execution import Execution
+from engine.model.flow import Flow
+from engine.model.state import TERMINAL, State
+
+
+def refusal(flow: Flow, execution: Execution, event: Event, facts: Facts) -> str | None:
+    """The reason, as the end of a sentence that begins with the execution; None when the event fits."""
+    judge = _JUDGES.get(type(event))
+    return judge(Draft(flow, execution, facts, event.at), event) if judge is not None else None
+
+
+def _kill(draft: Draft, event: KillRequested) -> str | None:
+    if draft.execution.is_over:
+        return f"has ended already, as {draft.state}"
+    return "is being stopped already" if draft.state is State.KILLING else None
+
+
+def _pause(draft: Draft, event: PauseRequested) -> str | None:
+    if draft.execution.held:
+        return "is paused already"
+    if draft.state not in (State.RUNNING, State.PAUSED):
+        return f"is {draft.state}; only one that is RUNNING can be paused"
+    return None
+
+
+def _resume(draft: Draft, event: ResumeRequested) -> str | None:
+    if draft.execution.held:
+        return None
+    if draft.execution.is_over:
+        return f"has ended, as {draft.state}; only a paused one can be resumed"
+    if paused_run(draft, event.task_run_id) is None:
+        which = f" no pause {event.task_run_id}" if event.task_run_id is not None else " nothing that is paused"
+        return f"is {draft.state} and has{which}"
+    return None
+
+
+def _restart(draft: Draft, event: RestartRequested) -> str | None:
+    if not (draft.execution.is_over or draft.state is State.PAUSED):
+        return f"is {draft.state}; one that still runs cannot be restarted"
+    if draft.state is State.RETRIED:
+        return "was retried as another execution; restart that one"
+    if not to_restart(draft):
+        return f"is {draft.state} and has no task that failed, was killed or is paused: nothing to restart"
+    return None
+
+
+def _task_run(draft: Draft, event: TaskRunChanged) -> str | None:
+    run = draft.task_runs.get(event.task_run_id)
+    if run is None:
+        return f"has no task run {event.task_run_id}"
+    if event.state not in (State.SUCCESS, State.WARNING, State.FAILED, State.KILLED, State.CANCELLED, State.SKIPPED):
+        return f"cannot have a task run set to {event.state}, which is no end"
+    if not (run.is_terminal or run.state is State.PAUSED):
+        return f"has the task run {run.id} still {run.state}; only one that has ended, or is paused, can be changed"
+    return f"has the task run {run.id} in that state already" if run.state is event.state else None
+
+
+def _status(draft: Draft, event: StatusChanged) -> str | None:
+    if not draft.execution.is_over:
+        return f"is {draft.state}; only the state of one that has ended can be changed"
+    if event.state not in TERMINAL:
+        return f"cannot be set to {event.state}, which is no end"
+    return f"is {draft.state} already" if event.state is draft.state else None
+
+
+def _force(draft: Draft, event: StartForced) -> str | None:
+    if draft.state not in (State.CREATED, State.QUEUED):
+        return f"is {draft.state}; only one that waits to begin can be made to"
+    return None
+
+
+_JUDGES: dict[type[Event], Callable[[Draft, Any], str | None]] = {
+    KillRequested: _kill,
+    PauseRequested: _pause,
+    ResumeRequested: _resume,
+    RestartRequested: _restart,
+    TaskRunChanged: _task_run,
+    StatusChanged: _status,
+    StartForced: _force,
+}
