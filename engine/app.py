@@ -22,7 +22,7 @@ from engine.core import Facts
 from engine.core.inputs import Ask
 from engine.dialect import load
 from engine.dialect.source import decode
-from engine.errors import NotFound, StoreBusy, UsageError
+from engine.errors import NotFound, StoreBusy
 from engine.files.local import LocalFiles
 from engine.model.events import KillRequested
 from engine.model.execution import Execution

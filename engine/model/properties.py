@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from engine.model.definition import Definition
+from engine.model.inputs import InputType
 
 
 def _as_labels(labels: Any) -> Any:
@@ -43,8 +44,8 @@ class FlowOutput(Definition):
     """A named value of the whole flow, rendered when an execution ends."""
 
     id: str
-    type: str | None = None
+    type: InputType | None = None  #: None: whatever the expression gives
     value: Any = None
     display_name: str | None = None
     description: str | None = None
-    required: bool = True
+    required: bool | None = None  #: True: null is an error

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from engine.core.inputs import Examined, examine_inputs, resolve_inputs
 from engine.errors import InputsInvalid
 from engine.expressions import Functions
-from engine.model.inputs import INPUT_TYPES, Input
+from engine.model.inputs import INPUT_TYPES, Input, InputType
 
 SCHEMA = {
     "properties": {"b": {"items": {"$ref": "#/$defs/whole"}}, "c": {"pattern": "^(a+)+$"}},
@@ -148,6 +148,10 @@ def test_a_value_of_another_type_is_refused(type_: str, options: Any, submitted:
     assert reason in problem
     assert ", but received `" in problem
     assert len(problem) < 400
+
+
+def test_every_type_has_a_class() -> None:
+    assert set(get_args(InputType)) == set(INPUT_TYPES)
 
 
 def test_all_problems_are_told_at_once() -> None:

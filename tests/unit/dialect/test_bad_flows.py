@@ -168,6 +168,9 @@ CASES: dict[str, tuple[str, str, int, int, str]] = {
         inputs("{id: x, type: JSON, jsonSchema: '{'}"), "invalid-value", 4, 37, '"jsonSchema"',
     ),
     "a schema that is a list": (inputs("{id: x, type: JSON, jsonSchema: []}"), "wrong-type", 4, 37, '"jsonSchema"'),
+    "an output of an unknown type": (
+        tasks_flow(TASK, outputs="[{id: o, type: STRNG, value: x}]"), "invalid-choice", 3, 25, '"STRNG"',
+    ),
     "reusable inputs": (inputs("{id: x, type: REUSABLE_INPUTS}"), "not-supported", 4, 19, "commercial"),
     "concurrency": (tasks_flow(TASK, concurrency="{limit: 1}"), "not-supported", 3, 1, '"concurrency"'),
     "listeners": (tasks_flow(TASK, listeners="[{tasks: []}]"), "not-supported", 3, 1, "use `errors`"),
