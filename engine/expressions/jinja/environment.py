@@ -170,7 +170,9 @@ class FlowEnvironment(ImmutableSandboxedEnvironment):
             parts = nodes.List(concatenation.nodes, lineno=concatenation.lineno)
             concatenation.nodes = [_around(parts, JOINED)]
         for subscript in tree.find_all(nodes.Getitem):
-            if not isinstance(subscript.arg, nodes.Slice):
+            if isinstance(subscript.arg, nodes.Slice):  # compiled to Python's own: `None[1:2]` would make it warn
+                subscript.node = nodes.Filter(subscript.node, WEIGHED, [], [], None, None, lineno=subscript.lineno)
+            else:
                 subscript.arg = _around(subscript.arg, WEIGHED)
         for pair in tree.find_all(nodes.Pair):
             pair.key = _around(pair.key, WEIGHED)

@@ -25,7 +25,9 @@ from engine.expressions.limits import COMPILED, COMPILED_LARGE, MAX_SOURCE, SMAL
 _VALUE = "_value"
 _FILE = "<template>"
 _REFUSALS = (NotFound, IllegalState, InputsInvalid, UsageError)
-_DATA_ERRORS = (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError, AssertionError)
+_DATA_ERRORS = (
+    TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError, AssertionError, RuntimeError,
+)  # fmt: skip
 _KNOWN: dict[Kind, Mapping[str, Any]] = {"filter": FILTERS, "function": FUNCTIONS, "test": TESTS}
 
 

@@ -183,6 +183,8 @@ def test_what_cannot_run_is_found_before_it_runs(template: str, code: str, at: s
         ("{{ nothing.x }}", "unknown-attribute", ".x", None),
         ("{{ s + 1 }}", "expression-type", "s + 1", None),
         ("{{ 1 // 0 }}", "expression-type", "1 //", None),
+        ("{{ none[1:2] }}", "expression-type", "none", None),
+        ("{{ cycler().next }}", "expression-type", "cycler", None),
         ("{{ s.upper }}", "expression-type", ".upper", "Call it"),
         ("{{ secret('A') }}", "function-unavailable", "('A')", None),
         ("{{ fromJson() }}", "missing-argument", "()", None),
