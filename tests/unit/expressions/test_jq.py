@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import jq
 import pytest
 
 from engine.expressions import ExpressionError, evaluate, render
+from engine.expressions.library import jq_worker
 from engine.expressions.library.jq import is_path
 
 DATA: dict[str, Any] = {"a": [{"b": 1}, {"b": None}], "c d": {"e": "x"}, "n": None, "k": {"x": 1, "y": 2}}
@@ -66,3 +71,35 @@ def test_a_program_that_never_ends_is_stopped_and_the_next_one_runs() -> None:
 def test_text_must_be_json() -> None:
     with pytest.raises(ExpressionError, match="not JSON"):
         render("{{ 'x' | jq('.a') }}", {})
+
+
+COUNTING = """
+compiled = []
+
+
+class Program:
+    def input_value(self, value):
+        return self
+
+    def all(self):
+        return [len(compiled)]
+
+
+def compile(program):
+    compiled.append(program)
+    return Program()
+"""
+
+
+def test_a_program_is_compiled_once(tmp_path: Path) -> None:
+    (tmp_path / "jq.py").write_text(COUNTING)
+    worker = Path(jq_worker.__file__)
+    asked = "".join(json.dumps([program, None]) + "\n" for program in ("map(.)", "map(.)", "keys", "map(.)"))
+    command = [sys.executable, "-I", "-S", str(worker), str(tmp_path), "1"]
+    ended = subprocess.run(command, input=asked, capture_output=True, text=True, check=True)
+    assert [json.loads(line) for line in ended.stdout.splitlines()] == [
+        [[1], None],
+        [[1], None],
+        [[2], None],
+        [[2], None],
+    ]
