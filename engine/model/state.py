@@ -27,6 +27,10 @@ class State(StrEnum):
     RETRIED = "RETRIED"
     SKIPPED = "SKIPPED"
 
+    @classmethod
+    def _missing_(cls, value: object) -> State | None:
+        return cls.CANCELLED if value == "CANCELED" else None  # as Kestra 1.x also spells it
+
 
 class AttemptState(StrEnum):
     """Of one try at running a task."""
