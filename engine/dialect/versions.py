@@ -167,6 +167,8 @@ def _canceled(document: Document, data: Any, path: Path) -> Iterator[Evidence]:
 
 
 def _in_expressions(document: Document) -> Iterator[Evidence]:
+    if document.data.get("expressions", "kestra") != "kestra":
+        return
     for path, text, is_key in texts(document.data, ()):
         found = read(text)
         for call in found.calls:

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from engine.dialect.migrate.rule import bare, quoted
+from engine.model.conditions import CONDITION_TYPES
 
-_TYPE = re.compile(r"io\.kestra\.(?:plugin\.core\.condition|core\.models\.conditions\.types)\.(\w+?)(?:Condition)?")
 _OFFSET = re.compile(r".*(?:Z|[+-]\d\d:?\d\d)$")
+_CLOCK = re.compile(r"(\d\d):(\d\d)(?::(\d\d))?(?:\.0+)?(Z|[+-]\d\d(?::?\d\d)?)")
 _FAR_PAST, _FAR_FUTURE = "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"
 _CALL = re.compile(r"\w+\([^()]*\)")
 _SIMPLE = re.compile(r"(?:not )?[\w.]+(?:\([^()]*\))?(?: == '[^']*')?")
@@ -35,10 +36,10 @@ class Meaning(NamedTuple):
 
 def kind_of(condition: Any) -> str:
     """`DayWeek` of any of the names that the condition has had."""
-    match = _TYPE.fullmatch(str(condition.get("type"))) if isinstance(condition, Mapping) else None
-    if match is None:
+    kind = CONDITION_TYPES.get(str(condition.get("type"))) if isinstance(condition, Mapping) else None
+    if kind is None:
         raise Refused("this is no condition that is known here")
-    return match[1]
+    return kind.__name__
 
 
 def meaning_of(condition: Mapping[str, Any]) -> Meaning:
@@ -75,18 +76,18 @@ def expression(condition: Mapping[str, Any]) -> str:
         case "DateTimeBetween":
             after = _instant(condition.get("after", _FAR_PAST))
             return f"isDateBetween({date}, {after}, {_instant(condition.get('before', _FAR_FUTURE))})"
+        case "TimeBetween":
+            return _time_between(condition, date)
         case "Not":
             inner = _joined(condition, " or ")
             return f"not {inner}" if _CALL.fullmatch(inner) else f"not ({inner})"
         case "Or":
             return f"({_joined(condition, ' or ')})"
     reason = {
-        "TimeBetween": "its times have an offset of their own, which `hourOfDay` does not know",
         "HasRetryAttempt": "no release has a counterpart of it",
         "ExecutionOutputs": "outputs of the upstream are read in another way",
     }.get(kind, "it cannot be put into an expression")
     hints = {
-        "TimeBetween": "compare hourOfDay(trigger.date) in `when`",
         "ExecutionOutputs": "write the `when` of a dependsOn entry with execution.outputs",
     }
     raise Refused(f"{kind}: {reason}", hints.get(kind, "write `when` by hand"))
@@ -132,6 +133,23 @@ def _text(value: Any) -> str:
     if inner is None:
         raise Refused("it holds more than a single {{ ... }}", "write `when` by hand")
     return inner
+
+
+def _time_between(condition: Mapping[str, Any], date: str) -> str:
+    """A time of day as a number, `83000`, on the clock that the bound names."""
+    bounds = []
+    for name, sign in (("after", ">"), ("before", "<")):
+        if name not in condition:
+            continue
+        clock = _CLOCK.fullmatch(str(condition[name]))
+        if clock is None:
+            raise Refused(f"{condition[name]} is no time with an offset", "write it as 08:30:00+02:00")
+        hour, minute, second, zone = clock.groups(default="00")
+        shown = f"{date} | date('HHmmss', timeZone={quoted('UTC' if zone == 'Z' else zone)}) | number"
+        bounds.append(f"({shown}) {sign} {int(hour + minute + second)}")
+    if not bounds:
+        raise Refused("it lacks a property that it needs")
+    return bounds[0] if len(bounds) == 1 else f"({' and '.join(bounds)})"
 
 
 def _instant(value: Any) -> str:

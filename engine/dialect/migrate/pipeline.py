@@ -47,7 +47,9 @@ def migrate(content: str | bytes, to: Dialect, *, file: str = "<input>", types: 
     if document.problems:
         raise FlowInvalid(document.problems[0].message, document.problems)
     run = _Run(document)
-    for rule in RULES[to]:
+    if document.data.get("expressions", "kestra") != "kestra":
+        run.refuse("expressions", "the expressions of this flow are not in Kestra's language")
+    for rule in RULES[to] if not run.remarks else ():
         run.apply(rule, types)
     return Migration(
         text=run.document.source.text,
@@ -84,6 +86,12 @@ class _Run:
                 self.rewritten.append(Rewritten(rule=rule.name, line=place.line, column=place.column))
             self.trail.append(changes)
             self.document = changed
+
+    def refuse(self, name: str, message: str) -> None:
+        """Leave the whole flow, because of one of its properties."""
+        draft = Draft(self.document)
+        draft.leave((name,), message, "no Kestra runs this flow: there is nothing to migrate it to", key=True)
+        self.remarks += draft.remarks
 
     def told(self, remark: Remark) -> Diagnostic:
         return self.origin.diagnostic(

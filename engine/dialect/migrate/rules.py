@@ -78,7 +78,7 @@ _TO_2 = (
         before="`conditions`, `preconditions`, `multipleConditions` of triggers",
         after="`when`, `dependsOn`, `window`",
         apply=triggers.conditions_to_when,
-        caution="`TimeBetween`, `HasRetryAttempt`, `ExecutionOutputs` and `where` are left",
+        caution="`HasRetryAttempt`, `ExecutionOutputs` and `where` are left",
     ),
     Rule(
         name="loops",

@@ -85,7 +85,7 @@ def _of_flow(name: str, written: Any) -> list[tuple[str, Any]]:
         return _of_multiple(written)
     if not isinstance(written, list):
         raise Refused("conditions are a list")
-    several = [one for one in written if kind_of(one) in ("Multiple", "MultipleCondition")]
+    several = [one for one in written if kind_of(one) == "MultipleCondition"]
     if several:
         if len(written) > 1:
             raise Refused("a MultipleCondition stands beside other conditions", "write dependsOn by hand")
@@ -114,12 +114,9 @@ def _of_multiple(written: Any) -> list[tuple[str, Any]]:
     for one in inner.values():
         test, fields = meaning_of(one)
         entries.append({**fields, "when": _template(test)} if test is not None else dict(fields))
-    window = {new: written[old] for old, new in _WINDOWS["DURATION_WINDOW"].items() if old in written}
-    return [
-        ("dependsOn", entries),
-        ("window", window or {"every": "P1D"}),
-        ("fireOnce", written.get("resetOnSuccess", True)),
-    ]
+    older = {name: written[name] for name in ("window", "windowAdvance") if name in written}
+    window = _window(written.get("timeWindow") or older)
+    return [("dependsOn", entries), ("window", window), ("fireOnce", written.get("resetOnSuccess", True))]
 
 
 def _of_preconditions(written: Any) -> list[tuple[str, Any]]:
@@ -128,17 +125,20 @@ def _of_preconditions(written: Any) -> list[tuple[str, Any]]:
         raise Refused("these preconditions name no flows", "write dependsOn by hand")
     if "where" in written:
         raise Refused('"where" filters what cannot all be told in one place', "write it as `when` of an entry")
-    window = written.get("timeWindow") or {}
-    kind = window.get("type", "DURATION_WINDOW")
-    if kind not in _WINDOWS or any(isinstance(value, str) and "+" in value for value in window.values()):
-        raise Refused("this window has no counterpart", "write `window` and its `timezone` by hand")
-    fields = {new: str(window[old]).removesuffix("Z") for old, new in _WINDOWS[kind].items() if old in window}
-    zone = {"timezone": "UTC"} if any(str(value).endswith("Z") for value in window.values()) else {}
     return [
         ("dependsOn", [dict(one) for one in flows]),
-        ("window", {**(fields or {"every": "P1D"}), **zone}),
+        ("window", _window(written.get("timeWindow") or {})),
         ("fireOnce", written.get("resetOnSuccess", True)),
     ]
+
+
+def _window(written: Any) -> dict[str, Any]:
+    kind = written.get("type", "DURATION_WINDOW") if isinstance(written, Mapping) else None
+    if kind not in _WINDOWS or any("+" in str(value) for value in written.values()):
+        raise Refused("this window has no counterpart", "write `window` and its `timezone` by hand")
+    fields = {new: str(written[old]).removesuffix("Z") for old, new in _WINDOWS[kind].items() if old in written}
+    zone = {"timezone": "UTC"} if any(str(value).endswith("Z") for value in written.values()) else {}
+    return {**(fields or {"every": "P1D"}), **zone}
 
 
 def _template(text: str) -> str:

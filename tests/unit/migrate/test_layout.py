@@ -71,3 +71,9 @@ def test_what_is_no_flow_is_refused(text: str) -> None:
 @pytest.mark.parametrize("to", ["2.0", "1.x"])
 def test_nonsense_is_no_bug(text: str, to: str) -> None:
     assert migrated(text, to).text  # type: ignore[arg-type]  # one of the two
+
+
+def test_a_flow_in_another_expression_language_is_left() -> None:
+    text = "tasks:\n  - {id: t, type: x.Y, runIf: a}\nexpressions: jinja2\n"
+    assert left_in(text) == [(3, "the expressions of this flow are not in Kestra's language")]
+    assert migrated(text).text == HEAD + text

@@ -1,12 +1,18 @@
 """Conditions of triggers -> `when`, `dependsOn` and `window`, and back where 1.x can say it."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from engine.core.conditions import holds
 from engine.dialect.document import read
 from engine.dialect.source import decode
+from engine.expressions import Functions, render, truthy
+from engine.model.conditions import CONDITION_TYPES
+from engine.model.listeners import Condition
+from tests.unit.conditions.asking import subject
 from tests.unit.migrate.pairs import CORE, HEAD, left_in, migrated, rewritten
 
 CONDITION = f"{CORE}.condition"
@@ -55,7 +61,7 @@ SCHEDULES: list[tuple[list[dict[str, Any]], str]] = [
         [condition("Or", conditions=[MONDAY, condition("Weekend")])],
         "(dayOfWeek(trigger.date) == 'MONDAY' or isWeekend(trigger.date))",
     ),
-    ([MONDAY, condition("Weekend")], "dayOfWeek(trigger.date) == 'MONDAY' and isWeekend(trigger.date)"),
+    ([MONDAY, HOLIDAY], "dayOfWeek(trigger.date) == 'MONDAY' and isPublicHoliday(trigger.date, 'FR', 'FR-A')"),
     ([condition("Expression", expression="{{ a or b }}")], "a or b"),
     (
         [condition("Expression", expression="{{ a or b }}"), condition("Weekend")],
@@ -69,16 +75,54 @@ def test_conditions_of_a_schedule(conditions: list[dict[str, Any]], when: str) -
     assert trigger_of(rewritten(schedule(*conditions))) == {"when": f"{{{{ {when} }}}}"}
 
 
+DATES = [
+    datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=7 * count, minutes=11 * count, seconds=count)
+    for count in range(400)
+]
+FUNCTIONS = Functions(is_public_holiday=lambda date, country, part: (date.day, date.month) in ((1, 1), (1, 5)))
+JUDGED = [
+    *(
+        conditions
+        for conditions, _ in SCHEDULES
+        if "Expression" not in str(conditions) and "now()" not in str(conditions)
+    ),
+    [condition("TimeBetween", after="08:30:00+02:00", before="17:00Z")],
+    [condition("TimeBetween", before="00:30:00-05:00")],
+    [condition("Not", conditions=[condition("TimeBetween", after="08:30:00Z", before="17:00:00Z"), MONDAY])],
+    [condition("Or", conditions=[condition("TimeBetween", after="22:00:00Z"), condition("Not", conditions=[MONDAY])])],
+    [condition("Not", conditions=[condition("Or", conditions=[MONDAY, HOLIDAY])]), condition("Weekend")],
+]
+
+
+@pytest.mark.parametrize("conditions", JUDGED)
+def test_the_expression_holds_whenever_the_conditions_do(conditions: list[dict[str, Any]]) -> None:
+    when = trigger_of(rewritten(schedule(*conditions)))["when"]
+    nouns = [noun(one) for one in conditions]
+    answers = set()
+    for date in DATES:
+        context = {"trigger": {"date": date}}
+        expected = all(holds(one, subject(context, functions=FUNCTIONS)) for one in nouns)
+        assert truthy(render(when, context, FUNCTIONS)) == expected, date
+        answers.add(expected)
+    assert answers == {True, False}
+
+
+def noun(written: dict[str, Any]) -> Condition:
+    """A condition as the engine has it."""
+    inner = {"conditions": tuple(map(noun, written["conditions"]))} if "conditions" in written else {}
+    return CONDITION_TYPES[written["type"]].model_validate({**written, **inner})
+
+
 @pytest.mark.parametrize(
     "refused",
     [
-        condition("TimeBetween", after="08:00:00Z"),
+        condition("TimeBetween", after="08:00:00"),
         condition("HasRetryAttempt"),
         condition("DateTimeBetween", after="2024-01-01T00:00:00"),
         condition("Expression", expression="{{ a }} and {{ b }}"),
         condition("DayWeek"),
         {"type": "acme.Condition"},
-        condition("Not", conditions=[condition("TimeBetween", after="08:00:00Z")]),
+        condition("Not", conditions=[condition("TimeBetween", after="08:00:00")]),
     ],
 )
 def test_conditions_without_a_counterpart_are_left(refused: dict[str, Any]) -> None:
