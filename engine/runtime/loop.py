@@ -14,7 +14,8 @@ import logging
 import queue
 import threading
 from collections import deque
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 
@@ -58,6 +59,8 @@ class Loop:
         self._workers = Workers(workers, lambda count: self._inbox.put(Lent(count)))
         self._tasks = Tasks(world, self._workers, self._inbox.put)
         self._stopping_at: float | None = None
+        self._promises: set[Future[Execution]] = set()  #: what callers wait for
+        self._failure: BaseException | None = None  #: why the loop ended, unless it was told to
         self.followers = Followers()
         self._thread = threading.Thread(target=self._run, name="penstock-loop", daemon=True)
 
@@ -70,7 +73,7 @@ class Loop:
         """Store and begin an execution. The answer comes after the commit."""
         stored: Future[Execution] = Future()
         self._inbox.put(Submit(flow, execution, stored))
-        return stored
+        return self._promised(stored)
 
     def ask(self, flow: Flow, execution_id: str, event: Event) -> Future[Execution]:
         """Ask something of an execution that runs, waits or has ended. The answer comes after the commit.
@@ -79,7 +82,20 @@ class Loop:
         """
         done: Future[Execution] = Future()
         self._inbox.put(Request(flow, execution_id, event, done))
-        return done
+        return self._promised(done)
+
+    def _promised(self, answer: Future[Execution]) -> Future[Execution]:
+        """An answer that comes, whatever happens to the loop."""
+        self._promises.add(answer)
+        answer.add_done_callback(self._promises.discard)
+        if self._failure is not None:
+            self._break_promises(self._failure)
+        return answer
+
+    def _break_promises(self, error: BaseException) -> None:
+        for answer in tuple(self._promises):
+            with suppress(InvalidStateError):  # it has just been answered
+                answer.set_exception(error)
 
     def adopt(self, flow: Flow, execution: Execution) -> None:
         """Go on with an execution whose engine is gone. One that runs here already just goes on."""
@@ -108,6 +124,8 @@ class Loop:
                 self._turn()
         except BaseException as error:  # whoever waits must learn that nobody will answer any more
             log.exception("the loop ended by an error")
+            self._failure = error
+            self._break_promises(error)
             self.followers.fail_all(error)
         finally:
             self._workers.close()

@@ -284,3 +284,14 @@ def test_a_call_hidden_in_a_variable_is_made_by_a_worker_too(bench: Any) -> None
     )
     execution = bench.run(load(text, file="f.yaml", types=bench.types))
     assert runs(execution)["a"].state is State.SUCCESS
+
+
+def test_whoever_waits_hears_of_it_when_the_loop_itself_breaks(bench: Any) -> None:
+    def broken(changes: Any) -> None:
+        raise ZeroDivisionError("a bug of ours")
+
+    bench.store.commit = broken
+    flow = bench.flow(WORK)
+    for _ in range(2):  # one that it was busy with, and one that comes too late
+        with pytest.raises(ZeroDivisionError):
+            bench.begin(flow)
