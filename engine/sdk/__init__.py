@@ -1,6 +1,6 @@
 """All that a plugin author sees. Plugins import this package and nothing else of the engine."""
 
-from engine.errors import RetryLater, TaskCancelled, TaskFailed
+from engine.errors import ExpressionError, RetryLater, TaskCancelled, TaskFailed
 from engine.model.keyvalue import KeyValue, ValueType
 from engine.sdk.context import LOG_LEVELS, LogLevel, RunContext, truthy
 from engine.sdk.files import FileAccess
@@ -13,6 +13,7 @@ __all__ = [
     "Definition",
     "Effect",
     "Example",
+    "ExpressionError",
     "FileAccess",
     "KeyValue",
     "KeyValues",
