@@ -24,8 +24,8 @@ from engine.runtime.free_port import random_port
 from engine.runtime.holidays import is_public_holiday
 from engine.runtime.keyvalues import KeyValues
 from engine.runtime.secrets import Secrets
-from engine.sdk import FileAccess
 from engine.runtime.subflows import Runner, Subflows
+from engine.sdk import FileAccess
 from engine.sdk.ion import from_ion, to_ion
 
 

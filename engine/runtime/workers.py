@@ -14,7 +14,6 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
-
 #: Of a worker's thread: how its pool gets another one in its place.
 _CURRENT = threading.local()
 

@@ -43,7 +43,11 @@ def test_json_is_parsed_and_anything_else_is_text(web: Web) -> None:
         ("body={'a': [1, null]}", "application/json", b'{"a":[1,null]}'),
         ("body='plain'", None, b"plain"),
         ("contentType='text/csv', body='a,b'", "text/csv", b"a,b"),
-        ("body={'a': 'b c', 'd': [1, true]}, contentType='application/x-www-form-urlencoded'", None, b"a=b+c&d=1&d=true"),
+        (
+            "body={'a': 'b c', 'd': [1, true]}, contentType='application/x-www-form-urlencoded'",
+            "application/x-www-form-urlencoded",
+            b"a=b+c&d=1&d=true",
+        ),
         ("headers={'content-type': 'text/x', 'X-A': 5}, body={}", "text/x", b"{}"),
     ],
 )
