@@ -5,10 +5,8 @@ The loops of a flow are rewritten together or not at all, because an expression 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from engine.dialect.migrate.draft import Draft
+from engine.dialect.migrate.outside import Outside, written_values
 from engine.dialect.migrate.scopes import Scope, Text, item, level_of
 from engine.dialect.sites import AFTER_LOOP, EACH_PARALLEL, EACH_SEQUENTIAL, FOR_EACH, LOOP, OLD_LOOPS, Site
 from engine.dialect.types import TypeIndex
@@ -25,8 +23,10 @@ def for_each_to_loop(draft: Draft, types: TypeIndex) -> None:
         return
     for loop in loops:
         _rewrite_loop(draft, loop)
+    outside = Outside(draft)
     for text in scope.texts():
-        _rewrite_text(draft, scope, text)
+        _rewrite_text(draft, scope, outside, text)
+    outside.declare()
     if any(remark.left for remark in draft.remarks):
         draft.changes.clear()
         draft.remarks = [remark for remark in draft.remarks if remark.left]
@@ -69,11 +69,8 @@ def _rewrite_loop(draft: Draft, loop: Site) -> None:
 
 
 def _note_duplicates(draft: Draft, loop: Site, name: str) -> None:
-    values = loop.data.get(name)
-    if isinstance(values, list) and all(not _is_computed(value) for value in values):
-        texts = [str(value) for value in values]
-        if len(set(texts)) == len(texts):
-            return
+    if written_values(loop) is not None:
+        return
     draft.note(
         (*loop.path, name),
         f'"{loop.id}" ran once for a value that is listed twice; a Loop runs for each entry',
@@ -81,11 +78,7 @@ def _note_duplicates(draft: Draft, loop: Site, name: str) -> None:
     )
 
 
-def _is_computed(value: Any) -> bool:
-    return isinstance(value, (Mapping, list)) or (isinstance(value, str) and "{{" in value)
-
-
-def _rewrite_text(draft: Draft, scope: Scope, text: Text) -> None:
+def _rewrite_text(draft: Draft, scope: Scope, outside: Outside, text: Text) -> None:
     done = [(0, 0)]
     for call in text.found.calls:
         if call.name == "iterationOutput" and text.loops:
@@ -101,7 +94,10 @@ def _rewrite_text(draft: Draft, scope: Scope, text: Text) -> None:
             continue
         if use.root in _ROUND:
             _rewrite_round(draft, text, use)
-        elif (task := scope.looped(use)) is not None:
+        elif (task := scope.looped(use)) is not None and not _is_around(task.loops, text.loops):
+            if not outside.rewrite(text, use, task):
+                _leave_outside(draft, text, use, task)
+        elif task is not None:
             done += _rewrite_read(draft, text, use, task)
 
 
@@ -139,16 +135,6 @@ def _is_about_a_round(use: Use) -> bool:
 def _rewrite_read(draft: Draft, text: Text, use: Use, task: Site) -> list[tuple[int, int]]:
     """`outputs.t[taskrun.value].x`: the subscripts go. Gives the characters that are done with."""
     loops = task.loops
-    if not _is_around(loops, text.loops):
-        draft.leave(
-            text.path,
-            f'"{task.id}" cannot be read from outside its Loop by value',
-            f'declare what is needed as an entry of "outputs" of "{loops[-1].id}", and read it by its place: '
-            f"outputs.{loops[-1].id}.outputs[0].outputs.ID, or loopOutputs(outputs.{loops[-1].id}.outputs, 'ID')",
-            at=use.start,
-            key=text.is_key,
-        )
-        return []
     subscripts = use.steps[1 : 1 + len(loops)]
     expected = [text.loops.index(loop) for loop in reversed(loops)]
     for step, level in zip(subscripts, expected, strict=False):
@@ -162,6 +148,18 @@ def _rewrite_read(draft: Draft, text: Text, use: Use, task: Site) -> list[tuple[
             return [(start, end)]
     draft.leave(text.path, f'a round of a Loop reads only its own run of "{task.id}"', at=use.start, key=text.is_key)
     return []
+
+
+def _leave_outside(draft: Draft, text: Text, use: Use, task: Site) -> None:
+    loop = task.loops[-1].id
+    draft.leave(
+        text.path,
+        f'"{task.id}" cannot be read from outside its Loop by value',
+        f'declare what is needed as an entry of "outputs" of "{loop}", and read it by its place: '
+        f"outputs.{loop}.outputs[0].outputs.ID, or loopOutputs(outputs.{loop}.outputs, 'ID')",
+        at=use.start,
+        key=text.is_key,
+    )
 
 
 def _is_around(loops: list[Site], own: list[Site]) -> bool:

@@ -129,3 +129,22 @@ def test_reading_a_loops_outputs_is_left() -> None:
         "  - {id: u, type: x.Y, a: \"{{ loopOutputs(outputs.l.outputs, 't') }}\"}\n"
     )
     assert [line for line, _ in left_in(text, "1.x")] == [3, 3]
+
+
+@pytest.mark.parametrize(
+    ("loop", "task", "read"),
+    [
+        ("values: \"{{ inputs.v }}\"", "type: RETURN", "outputs.t['a'].value"),
+        ("values: [a, a]", "type: RETURN", "outputs.t['a'].value"),
+        ("values: [a]", "type: RETURN", "outputs.t['b'].value"),
+        ("values: [a]", "type: RETURN", "outputs.t[inputs.x].value"),
+        ("values: [a]", "type: RETURN, runIf: \"{{ x }}\"", "outputs.t['a'].value"),
+        ("values: [a]", "type: x.Y", "outputs.t['a'].value"),
+        ("values: [a]", "type: RETURN", "tasks.t['a'].state"),
+    ],
+)  # fmt: skip
+def test_reading_from_outside_by_what_is_not_plain_to_see_is_left(loop: str, task: str, read: str) -> None:
+    inner = f"{{id: t, {task}}}".replace("RETURN", f"{CORE}.debug.Return")
+    text = f"tasks:\n  - {{id: l, type: {FOR_EACH}, {loop}, tasks: [{inner}]}}\n"
+    text += f'  - {{id: u, type: x.Y, a: "{{{{ {read} }}}}"}}\n'
+    assert '"t" cannot be read from outside its Loop by value' in [message for _, message in left_in(text)]
