@@ -6,24 +6,29 @@ answer.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 
 from engine.core.draft import Draft
 from engine.core.rendering import APPLYING
 from engine.core.starting import PENDING, Unanswerable, ask
 from engine.model.events import Evaluated
 
+#: Of each listener: whether it applies, or the reason why that cannot be told, which counts as no.
+Verdicts = Sequence[bool | str]
 
-def applying(draft: Draft, answered: Evaluated | None) -> Collection[int] | None:
-    """The listeners that apply, by index; None when a worker must find out. One that cannot be judged does not."""
+
+def verdicts_of_listeners(draft: Draft, answered: Evaluated | None) -> Verdicts | None:
+    """What the flow's listeners say; None when a worker must find out."""
     try:
-        verdicts = ask(draft, None, APPLYING, draft.flow.listeners, answered)
+        verdicts: Verdicts = ask(draft, None, APPLYING, draft.flow.listeners, answered)
     except Unanswerable as error:
         draft.log("WARN", str(error))
         return ()
-    if verdicts is PENDING:
-        return None
+    return None if verdicts is PENDING else verdicts
+
+
+def tell(draft: Draft, verdicts: Verdicts) -> None:
+    """Log why listeners could not be judged."""
     for index, verdict in enumerate(verdicts):
         if isinstance(verdict, str):
-            draft.log("WARN", f"`listeners[{index}]` does not apply: its conditions cannot be judged: {verdict}")
-    return [index for index, verdict in enumerate(verdicts) if verdict is True]
+            draft.log("WARN", f"`listeners[{index}]` does not apply, for its conditions cannot be judged: {verdict}")

@@ -12,7 +12,7 @@ from engine.core.draft import Draft
 from engine.core.flowable import Flowable, flowable, sequential
 from engine.core.flowable.scope import Next, Scope, nexts_of_list
 from engine.core.ledger import EMPTY, ScopeKey, main_state, whole_state
-from engine.core.listening import applying
+from engine.core.listening import tell, verdicts_of_listeners
 from engine.core.rendering import APPLYING
 from engine.core.starting import start
 from engine.model.events import Evaluated
@@ -124,10 +124,14 @@ def _come_after(draft: Draft, scope: Scope, answered: Evaluated | None = None) -
         begun = [group for group, tally in tallies.items() if group == AFTER or tally.created]
         following = _first_of(scope, begun)
         if not following and len(begun) < len(tallies):
-            apply = applying(draft, answered)
-            if apply is None:
+            verdicts = verdicts_of_listeners(draft, answered)
+            if verdicts is None:
                 return
-            following = _first_of(scope, [f"{LISTENERS}{index}" for index in apply])
+            following = _first_of(
+                scope, [f"{LISTENERS}{index}" for index, verdict in enumerate(verdicts) if verdict is True]
+            )
+            if not following:
+                tell(draft, verdicts)
     if following:
         _start_all(draft, scope, following)
     else:

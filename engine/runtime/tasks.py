@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.core.context import Context
-from engine.core.rendering import needs_outside
+from engine.core.rendering import APPLYING, OUTPUTS, needs_outside
 from engine.core.starting import template_of
 from engine.errors import PluginBroken
 from engine.expressions import language
@@ -116,7 +116,9 @@ class Tasks:
         """Have a worker find the value of an expression that calls out, as of the snapshot `execution`."""
         run = execution.task_runs[command.task_run_id] if command.task_run_id is not None else None
         template = (
-            active.flow.outputs if run is None else template_of(active.flow.tree.places[run.task_id].task, command.name)
+            {OUTPUTS: active.flow.outputs, APPLYING: active.flow.listeners}[command.name]
+            if run is None
+            else template_of(active.flow.tree.places[run.task_id].task, command.name)
         )
         subject = run.id if run is not None else execution.id
         key = (f"{subject}/{command.name}", EVALUATION)
