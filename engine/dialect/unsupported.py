@@ -13,7 +13,6 @@ _ENTERPRISE = "it belongs to Kestra's commercial edition"
 FLOW_PROPERTIES: dict[str, str] = {
     "concurrency": f"{_LATER}: executions of a flow are not limited",
     "sla": f"{_LATER}; a task's `timeout` limits one attempt",
-    "listeners": f"{_LATER}; it is deprecated, use `errors`",
     "checks": _LATER,
     "quotas": _LATER,
     "policyRefs": _ENTERPRISE,

@@ -173,7 +173,7 @@ CASES: dict[str, tuple[str, str, int, int, str]] = {
     ),
     "reusable inputs": (inputs("{id: x, type: REUSABLE_INPUTS}"), "not-supported", 4, 19, "commercial"),
     "concurrency": (tasks_flow(TASK, concurrency="{limit: 1}"), "not-supported", 3, 1, '"concurrency"'),
-    "listeners": (tasks_flow(TASK, listeners="[{tasks: []}]"), "not-supported", 3, 1, "use `errors`"),
+    "checks": (tasks_flow(TASK, checks="[{when: x, message: y}]"), "not-supported", 3, 1, '"checks"'),
     "a task cache": (task("taskCache: {enabled: true}"), "not-supported", 6, 5, '"taskCache"'),
     "a worker group": (task("workerGroup: {key: x}"), "not-supported", 6, 5, "commercial"),
     "a type for later": (task("flowId: demo", f"{FLOW}.Subflow"), "not-supported", 5, 11, "Subflow"),
