@@ -12,7 +12,7 @@ from engine.check.expressions import check_expressions, written_in
 from engine.check.keys import Keys, unknown_keys
 from engine.check.outline import Outline
 from engine.check.roots import Declared
-from engine.check.secrets import literal_secrets
+from engine.check.secrets import literal_defaults, literal_secrets
 from engine.check.static import expressions_in_static_properties
 from engine.dialect import Parsed, TypeIndex
 from engine.model.diagnostic import Diagnostic
@@ -38,5 +38,6 @@ def check(parsed: Parsed, types: TypeIndex, keys: Keys = NO_KEYS) -> list[Diagno
         *expressions_in_static_properties(document, outline, types),
         *invalid_defaults(document, parsed.flow),
         *literal_secrets(document, parsed.tasks, types),
+        *literal_defaults(document, parsed.flow),
     ]
     return sorted(found, key=lambda finding: (finding.line, finding.column))

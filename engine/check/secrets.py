@@ -12,7 +12,8 @@ from engine.dialect.document import Document, Path
 from engine.errors import PluginBroken
 from engine.expressions import is_template
 from engine.model.diagnostic import Diagnostic, Severity
-from engine.model.flow import RunnableTask, Task
+from engine.model.flow import Flow, RunnableTask, Task
+from engine.model.inputs import SecretInput
 from engine.sdk.shapes import fields, is_secret
 
 
@@ -28,13 +29,26 @@ def literal_secrets(document: Document, tasks: Sequence[tuple[Path, Task]], type
         for name in sorted(names & task.properties.keys()):
             value = task.properties[name]
             if isinstance(value, str) and value and not is_template(value):
-                yield document.source.diagnostic(
-                    "literal-secret",
-                    f'the secret "{name}" is written into the flow',
-                    document.span((*path, name)),
-                    severity=Severity.WARNING,
-                    hint=f"keep it out of the file: {name}: \"{{{{ secret('NAME') }}}}\"",
-                )
+                yield _literal(document, (*path, name), f'the secret "{name}"', name)
+
+
+def literal_defaults(document: Document, flow: Flow | None) -> Iterator[Diagnostic]:
+    """The defaults of secret inputs that are no expression."""
+    for index, declared in enumerate(flow.inputs if flow else ()):
+        value = declared.defaults
+        if isinstance(declared, SecretInput) and value is not None and not is_template(str(value)):
+            path = ("inputs", index, "defaults")
+            yield _literal(document, path, f'the default of the secret "{declared.id}"', "defaults")
+
+
+def _literal(document: Document, path: Path, subject: str, name: str) -> Diagnostic:
+    return document.source.diagnostic(
+        "literal-secret",
+        f"{subject} is written into the flow",
+        document.span(path),
+        severity=Severity.WARNING,
+        hint=f"keep it out of the file: {name}: \"{{{{ secret('NAME') }}}}\"",
+    )
 
 
 @cache

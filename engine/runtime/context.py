@@ -181,7 +181,7 @@ class AttemptContext:
                 name=name,
                 kind=kind,
                 value=float(value),
-                tags=tags,
+                tags=self.masker.value(tags),
             )
         )
 

@@ -145,6 +145,17 @@ def test_a_secret_in_the_open_is_a_warning() -> None:
     assert findings(more="key: \"{{ secret('K') }}\"") == []
 
 
+def test_the_default_of_a_secret_is_in_the_open_too() -> None:
+    inputs = "inputs: [{id: a, type: SECRET, defaults: sk-123}, {id: b, type: SECRET, defaults: \"{{ secret('K') }}\"}]"
+    (finding,) = check(
+        parse(f"id: demo\nnamespace: n\n{inputs}\ntasks: [{{id: t, type: acme.Ask}}]", types=Types()), Types()
+    )
+    assert (finding.code, finding.message) == (
+        "literal-secret",
+        'the default of the secret "a" is written into the flow',
+    )
+
+
 def test_a_text_that_is_no_flow_has_nothing_to_check() -> None:
     for source in ("", "- a", "a: [", "id: {{ x }}"):
         assert check(parse(source, types=Types()), Types()) == []

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from engine import Engine
 from engine.errors import InputsInvalid
 from engine.model.execution import Execution
 from engine.model.sealed import MASK, ciphertext_of
 from engine.model.state import State
+from engine.ports import ExecutionChange
 
 SECRET = "hunter2-and-more"
 FLOW = """
@@ -143,6 +145,26 @@ def test_one_that_is_sealed_already_stays_so(engine: Engine) -> None:
     again = run(engine, RETURN % "{{ inputs.db.password | length }}", before)
     assert again.inputs == before
     assert next(again.in_order()).outputs == {"value": str(len(SECRET))}
+
+
+def test_it_is_handed_over_to_another_engine_and_stored_sealed_there(engine: Engine) -> None:
+    assert engine.loop is not None  # from now on it owns the database
+    with Engine(engine.home) as guest:
+        execution = run(guest, LOG % ("it is {{ inputs.db.password }}", "true") + OUTPUTS)
+    assert execution.state is State.SUCCESS
+    assert lines(engine, execution) == [f"it is {MASK}"]
+    assert_nowhere(engine)
+
+
+def test_an_engine_that_goes_on_with_it_opens_it_too(engine: Engine) -> None:
+    flow = engine.parse(FLOW + RETURN % "{{ inputs.db.password | length }}", file="f.yaml")
+    created = engine._creator.create(flow, {"db.password": SECRET}).execution
+    record = engine._store_flow(flow, flow.source or "")
+    change = ExecutionChange(before=None, after=replace(created, flow_revision=record.revision))
+    engine.store.commit([change])  # and then its engine died
+    engine.close()
+    assert engine.recover() == [created.id]
+    assert next(engine.follow(created.id).in_order()).outputs == {"value": str(len(SECRET))}
 
 
 def test_with_another_key_it_stays_closed(engine: Engine, tmp_path: Path) -> None:
