@@ -7,6 +7,7 @@ answer.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from engine.core.draft import Draft
 from engine.core.rendering import APPLYING
@@ -20,11 +21,11 @@ Verdicts = Sequence[bool | str]
 def verdicts_of_listeners(draft: Draft, answered: Evaluated | None) -> Verdicts | None:
     """What the flow's listeners say; None when a worker must find out."""
     try:
-        verdicts: Verdicts = ask(draft, None, APPLYING, draft.flow.listeners, answered)
+        verdicts = ask(draft, None, APPLYING, draft.flow.listeners, answered)
     except Unanswerable as error:
         draft.log("WARN", str(error))
         return ()
-    return None if verdicts is PENDING else verdicts
+    return None if verdicts is PENDING else cast("Verdicts", verdicts)
 
 
 def tell(draft: Draft, verdicts: Verdicts) -> None:
