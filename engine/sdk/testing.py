@@ -208,9 +208,9 @@ def run_task(
     """Run a task as it would stand in a flow: YAML text, or a map whose `type` may be the class itself.
 
     `inputs`, `outputs` (by task id), `vars` and `secrets` are what its expressions see; `files` are what is stored, by
-    a URI of any kind, or by a path in the namespace; `kv` holds what flows remember;
-    `plugins` is a folder to find the type in; `cancel_after` tells the task to stop once it has slept so many seconds.
-    Raises UsageError, NotFound or PluginBroken when there is nothing to run.
+    a URI of any kind, or by a path in the namespace; `kv` holds what flows remember; `plugins` is a folder to find the
+    type in; `cancel_after` tells the task to stop once it has slept so many seconds. Raises UsageError, NotFound or
+    PluginBroken when there is nothing to run.
     """
     definition = _definition(task)
     task_class = _task_class(definition.get("type"), plugins)
