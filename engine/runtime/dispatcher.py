@@ -1,0 +1,162 @@
+"""Has executions run and tells how they go: in this engine's loop, or in that of the engine that owns the database.
+
+Always true: nobody who asks can tell which of the two it was; what began here goes on here when its engine dies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from time import monotonic
+
+from msgspec.structs import replace
+
+from engine.errors import NotFound
+from engine.model.events import KillRequested
+from engine.model.execution import Execution
+from engine.ports import Clock, Store
+from engine.runtime.creation import Creator, NewExecution
+from engine.runtime.followers import OnChange, until_it_ends
+from engine.runtime.guest import Guest
+from engine.runtime.library import Library
+from engine.runtime.ownership import Ownership
+from engine.runtime.wire import Submission
+
+
+class Dispatcher:
+    """`on_wait` hears why an execution cannot begin yet."""
+
+    def __init__(
+        self,
+        ownership: Ownership,
+        store: Callable[[], Store],
+        library: Library,
+        creator: Creator,
+        clock: Clock,
+        on_wait: Callable[[str], None],
+    ) -> None:
+        self._ownership = ownership
+        self._store = store
+        self._library = library
+        self._creator = creator
+        self._clock = clock
+        self._on_wait = on_wait
+        #: Wishes to kill an execution that is followed here while another engine runs it.
+        self._kills: dict[str, SimpleQueue[str]] = {}
+
+    def execution(self, execution_id: str) -> Execution:
+        """An execution with its task runs. Raises NotFound."""
+        execution = self._store().execution(execution_id)
+        if execution is None:
+            raise NotFound(f"there is no execution `{execution_id}`", hint="see `penstock executions list`")
+        return execution
+
+    def is_stored(self, execution_id: str) -> bool:
+        return self._store().execution(execution_id) is not None
+
+    # -- beginning
+
+    def submit(self, new: NewExecution) -> Execution:
+        """Store the flow as a revision and begin the execution. Returns once it is committed."""
+        with new.uploaded(self.is_stored):
+            return self.execution(new.execution.id) if self._hand_over(new) else self._begin(new)
+
+    def run(self, new: NewExecution, on_change: OnChange | None = None) -> Execution:
+        """Submit, and wait until it has ended."""
+        with new.uploaded(self.is_stored):
+            if self._hand_over(new):
+                return self._follow_there(new.execution.id, on_change)
+            news, leave = self._ownership.loop.followers.add(new.execution.id)
+            try:
+                self._begin(new)
+                return until_it_ends(news.get, on_change)
+            finally:
+                leave()
+
+    def _begin(self, new: NewExecution) -> Execution:
+        stored = replace(new.execution, flow_revision=self._library.keep(new.flow, new.source).revision)
+        return self._ownership.loop.submit(new.flow, stored).result()
+
+    def _hand_over(self, new: NewExecution) -> bool:
+        """Have the engine that owns the database begin the execution; False when that is this one."""
+        guest = self._ownership.guest
+        return guest is not None and guest.hand_over(new.submission, self._on_wait)
+
+    def begin_for_guest(self, submission: Submission) -> bool:
+        """Begin what another command hands over, unless it was begun before."""
+        if self.is_stored(submission.id):
+            return self.resume(submission.id)
+        flow = self._library.parse(submission.source, file=submission.file)
+        self._begin(self._creator.create(flow, submission.inputs, submission.labels, submission.id))
+        return True
+
+    # -- following
+
+    def follow(self, execution_id: str, on_change: OnChange | None = None, timeout: float | None = None) -> Execution:
+        """Wait until an execution has ended. Raises NotFound; TimeoutError after `timeout` seconds."""
+        if self._ownership.elsewhere is not None:
+            execution = self.execution(execution_id)
+            return execution if execution.is_over else self._follow_there(execution_id, on_change, timeout)
+        news, leave = self._ownership.loop.followers.add(execution_id)
+        try:
+            execution = self.execution(execution_id)
+            if execution.is_over:
+                return execution
+            guest, loop = self._ownership.guest, self._ownership.loop
+            if guest is not None and guest.began(execution_id) and not loop.runs(execution_id):
+                self.resume(execution_id)  # the engine that had it died, and this one took its place
+            return until_it_ends(lambda: news.get(timeout=timeout), on_change)
+        except Empty:
+            raise TimeoutError(f"execution {execution_id} has not ended within {timeout} s") from None
+        finally:
+            leave()
+
+    def _follow_there(self, execution_id: str, on_change: OnChange | None, timeout: float | None = None) -> Execution:
+        """Follow an execution that another engine runs; should that engine die, go on here with what began here."""
+        guest = self._ownership.guest
+        assert guest is not None
+        kills = self._kills[execution_id] = SimpleQueue()
+        until = None if timeout is None else monotonic() + timeout
+        tell = on_change or (lambda execution, runs, logs: None)
+        try:
+            ended = guest.follow(execution_id, tell, kills=kills, until=until)
+            if ended is not None:
+                return ended
+            news, leave = self._ownership.loop.followers.add(execution_id)
+            if not self.resume(execution_id):
+                return self.execution(execution_id)
+        finally:
+            self._kills.pop(execution_id, None)
+        try:
+            while not kills.empty():
+                self.kill(execution_id, kills.get())
+            return until_it_ends(news.get, on_change)
+        finally:
+            leave()
+
+    # -- stopping, and going on
+
+    def kill(self, execution_id: str, reason: str) -> None:
+        """Ask a running execution to stop. In a signal handler, neither waits nor raises for one that is followed."""
+        if execution_id in self._kills:
+            self._kills[execution_id].put(reason)
+        elif (loop := self._ownership.running) is None and (guest := self._ownership.guest) is not None:
+            guest.kill(execution_id, reason)
+        else:
+            loop = loop or self._ownership.loop  # which locks: not in a signal handler, then
+            loop.post(execution_id, KillRequested(at=self._clock.now(), reason=reason))
+
+    def recover(self) -> list[str]:
+        """Go on with every execution whose engine is gone, in the engine that owns the database. Returns their ids."""
+        unfinished = self._store().unfinished()
+        guest: Guest | None = self._ownership.guest
+        go_on = self.resume if guest is None or self._ownership.take() else guest.adopt
+        return [execution_id for execution_id in unfinished if go_on(execution_id)]
+
+    def resume(self, execution_id: str) -> bool:
+        """Go on with a stored execution that no engine runs; False when nothing is left to do."""
+        execution = self.execution(execution_id)
+        if execution.is_over:
+            return False
+        self._ownership.loop.adopt(self._library.flow_of(execution), execution)
+        return True

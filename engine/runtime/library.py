@@ -1,0 +1,75 @@
+"""The flows of an instance: from a file, from a text, by name, and as an execution ran them.
+
+Always true: a flow that comes from here was checked, has the instance's plugin defaults worked in, and knows its text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from engine.dialect import load
+from engine.dialect.source import decode
+from engine.dialect.types import TypeIndex
+from engine.errors import NotFound
+from engine.model.execution import Execution
+from engine.model.flow import Flow, PluginDefault
+from engine.ports import Clock, FlowRecord, Store
+from engine.runtime.flow_names import named_flow
+from engine.sources import looks_like_file, read_file
+
+
+class Library:
+    """`store` is asked for when it is needed: a flow that is only read needs none."""
+
+    def __init__(
+        self, store: Callable[[], Store], types: TypeIndex, defaults: Sequence[PluginDefault], clock: Clock
+    ) -> None:
+        self._store = store
+        self._types = types
+        self._defaults = defaults
+        self._clock = clock
+        self._newest: dict[tuple[str, str], FlowRecord] = {}
+
+    def load(self, flow: str | Path) -> Flow:
+        """A flow from a file, or a stored one as NAMESPACE/ID or NAMESPACE.ID.
+
+        Raises FlowInvalid for what is written, NotFound, UsageError for what cannot be read.
+        """
+        name = str(flow)
+        if looks_like_file(name):
+            return self.parse(decode(read_file(name), name).text, file=name)
+        return self.read(self.record(name))
+
+    def parse(self, source: str, *, file: str, revision: int = 1) -> Flow:
+        """A flow from its text. Raises FlowInvalid."""
+        flow = load(source, file=file, types=self._types, defaults=self._defaults)
+        return flow.model_copy(update={"revision": revision}).written_as(source)
+
+    def read(self, record: FlowRecord) -> Flow:
+        """The flow of a stored revision. Raises FlowInvalid: what it needs may be gone since it was stored."""
+        return self.parse(record.source, file=f"{record.namespace}/{record.id}", revision=record.revision)
+
+    def record(self, name: str) -> FlowRecord:
+        """The newest stored revision of NAMESPACE/ID or NAMESPACE.ID. Raises NotFound, UsageError if ambiguous."""
+        return named_flow(self._store(), name)
+
+    def flow_of(self, execution: Execution, revision: int | None = None) -> Flow:
+        """The flow of an execution: the revision that it runs, or another one. Raises NotFound."""
+        number = execution.flow_revision if revision is None else revision
+        record = self._store().flow(execution.namespace, execution.flow_id, number)
+        if record is None:
+            raise NotFound(
+                f"the flow {execution.namespace}/{execution.flow_id} has no revision {number}",
+                hint=f"`penstock flows show {execution.namespace}/{execution.flow_id}` shows the newest one",
+            )
+        return self.read(record)
+
+    def keep(self, flow: Flow, source: str) -> FlowRecord:
+        """Store the text of a flow as its newest revision, unless it is that already."""
+        key = (flow.namespace, flow.id)
+        known = self._newest.get(key)
+        if known is None or known.source != source:
+            known = self._store().save_flow(*key, source, at=self._clock.now(), disabled=flow.disabled)
+            self._newest[key] = known
+        return known

@@ -1,0 +1,97 @@
+"""Who moves the executions of a database: the loop of this engine, or the engine that owns the database already.
+
+Always true: with SQLite one engine moves them, and it answers the others; with a server's database everybody may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+
+from engine.errors import StoreBusy
+from engine.ports import Store
+from engine.runtime.guest import Guest
+from engine.runtime.host import Host
+from engine.runtime.listener import Listener
+from engine.runtime.loop import STOP_GRACE, Loop
+from engine.runtime.peer import Peer
+
+
+class Ownership:
+    """`new_loop` makes the loop once it may run, `new_host` what answers other commands. `file` is SQLite's."""
+
+    def __init__(
+        self,
+        store: Callable[[], Store],
+        file: Path | None,
+        new_loop: Callable[[], Loop],
+        new_host: Callable[[Loop], Host],
+    ) -> None:
+        self._store = store
+        self._file = file
+        self._new_loop = new_loop
+        self._new_host = new_host
+        self._owning = Lock()
+        self._host: Host | None = None
+        self._listener: Listener | None = None
+        self._guest: Guest | None = None
+        #: The loop, if it runs. A signal handler may look here; `loop` locks.
+        self.running: Loop | None = None
+        #: What was not finished when this engine came to own the database: its engines are gone.
+        self.left_behind: list[str] = []
+
+    @property
+    def loop(self) -> Loop:
+        """The running loop; started when first needed. Raises StoreBusy when another engine owns the database."""
+        with self._owning:
+            if self.running is None:
+                store = self._store()
+                store.own()
+                self.left_behind = store.unfinished() if self._file is not None else []
+                self.running = self._new_loop()
+                self.running.start()
+                self._open_door(self.running)
+        return self.running
+
+    def _open_door(self, loop: Loop) -> None:
+        """From now on, other commands can hand their work over."""
+        if self._file is None:
+            return  # a server's database needs no owner
+        self._host = self._new_host(loop)
+        self._listener = Listener.open(self._file, self._host.answer)
+        if self._listener is not None:
+            self._store().own(socket=str(self._listener.address))
+
+    def take(self) -> bool:
+        """Whether this engine owns the database; it takes it when nobody else has it."""
+        try:
+            return self.loop is not None
+        except StoreBusy:
+            return False
+
+    @property
+    def guest(self) -> Guest | None:
+        """The way to another engine that may own the database; None where there need be no owner."""
+        if self._guest is None and self._file is not None:
+            self._guest = Guest(self._store(), Peer(self._file), self.take)
+        return self._guest
+
+    @property
+    def elsewhere(self) -> Guest | None:
+        """The way to whoever may own the database, as long as this engine does not."""
+        return self.guest if self.running is None else None
+
+    def end(self, on_wait: Callable[[str], None]) -> None:
+        """Finish what other commands handed over, commit what finishes now, and stop. Safe to call twice."""
+        grace = 0.0  # if somebody does not want to wait
+        try:
+            if self._host is not None:
+                self._host.finish(on_wait)
+            grace = STOP_GRACE
+        finally:
+            if self._listener is not None:
+                self._listener.close()
+            if self.running is not None:
+                self.running.stop(grace)
+            self._listener = self._host = self.running = self._guest = None
