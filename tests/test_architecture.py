@@ -93,8 +93,8 @@ WORKER_CLASSES = {"Thread", "Timer", "ThreadPoolExecutor", "ProcessPoolExecutor"
 #: Outside the runtime there is one thread: the watchdog of the process that runs jq programs.
 WATCHDOG = ("engine/expressions/library/jq_process.py", "Timer")
 FORBIDDEN_MODULES = {"pickle", "marshal", "shelve", "dill"}
-#: The one place that runs code which it has generated itself, from a parsed expression.
-COMPILER = "engine/expressions/compiler.py"
+#: The one place that reads code: compiled expressions, from a folder that nobody else can write to.
+COMPILED = "engine/expressions/cache.py"
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "misc"}
 SQL = re.compile(
     r"\b(select\s.+\sfrom|insert\s+(or\s+\w+\s+)?into|update\s+\S+\s+set|delete\s+from|(create|drop|alter)\s+(table|index)"
@@ -329,12 +329,11 @@ def test_nothing_turns_data_into_code() -> None:
             if isinstance(node, ast.Call)
             and isinstance(node.func, ast.Name)
             and node.func.id in {"eval", "exec"}
-            and module.where != COMPILER
         ]
         findings += [
             f"{module.where}:{item.line}: imports {item.target}"
             for item in imports(module)
-            if item.target.split(".")[0] in FORBIDDEN_MODULES
+            if item.target.split(".")[0] in FORBIDDEN_MODULES and module.where != COMPILED
         ]
     report(findings)
 

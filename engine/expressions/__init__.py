@@ -10,7 +10,7 @@ from engine.errors import ExpressionError
 from engine.expressions.analysis import Reference, is_pure, references
 from engine.expressions.functions import Functions
 from engine.expressions.language import KESTRA, Language, language
-from engine.expressions.program import check_syntax, evaluate, is_template, render, truthy
+from engine.expressions.program import check_syntax, evaluate, is_template, keep_compiled, render, truthy
 
 __all__ = [
     "KESTRA",
@@ -22,6 +22,7 @@ __all__ = [
     "evaluate",
     "is_pure",
     "is_template",
+    "keep_compiled",
     "language",
     "references",
     "render",

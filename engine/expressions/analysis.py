@@ -6,14 +6,12 @@ context that it really reads. A path that cannot be followed (the result of a fu
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from engine.expressions.limits import COMPILED
-from engine.expressions.program import Compiled, program
+from engine.expressions.program import program
 
 if TYPE_CHECKING:
     from jinja2 import nodes
@@ -49,30 +47,9 @@ def references(template: str) -> tuple[Reference, ...]:
     return tuple(sorted(reader.found, key=lambda reference: reference.offset))
 
 
-@lru_cache(maxsize=COMPILED)
 def is_pure(template: str) -> bool:
     """Whether the result depends on nothing but the context, the time and the seed. ExpressionError for bad syntax."""
-    if "{" not in template or not isinstance(program(template), Compiled):
-        return True
-    from jinja2 import nodes
-
-    from engine.expressions.tags import parse
-
-    return not any(_calls_out(node) for node in parse(template).template.find_all(nodes.Filter))
-
-
-def _calls_out(node: nodes.Filter) -> bool:
-    from jinja2 import nodes
-
-    from engine.expressions.catalog import lookup
-    from engine.expressions.library.jq import is_path
-
-    called = node.name.removeprefix("fn:")
-    entry = lookup("function" if called != node.name else "filter", called)
-    if entry is None or entry.name != "jq":
-        return entry is not None and entry.outside
-    programs = [*node.args, *(keyword.value for keyword in node.kwargs)]
-    return not all(isinstance(p, nodes.Const) and isinstance(p.value, str) and is_path(p.value) for p in programs)
+    return "{" not in template or program(template).pure
 
 
 _GUARDS = ("op:??", "op:???", "default", "is:defined")

@@ -8,26 +8,21 @@ it, control flow, buffers, constants. tests/unit/expressions/test_jinja_hooks.py
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from types import CodeType
 
 from jinja2 import Environment, nodes
 from jinja2.compiler import CodeGenerator, Frame
 
-from engine.expressions.catalog import all_entries
+from engine.expressions.cache import Unit
+from engine.expressions.catalog import all_entries, lookup
+from engine.expressions.entry import PREFIX
 from engine.expressions.evaluation import print_chunks
 from engine.expressions.faults import limit, locate
-from engine.expressions.operators import LAZY_OPERATORS, OPERATORS
-from engine.expressions.parser import PREFIX
+from engine.expressions.library.jq import is_path
+from engine.expressions.operations import CALLS
+from engine.expressions.operators import LAZY_OPERATORS
 from engine.expressions.tags import parse
 
-if TYPE_CHECKING:
-    from engine.expressions.evaluation import Evaluation
-
-Root = Callable[["Evaluation"], Iterator[Any]]
-
-CALLS: dict[str, Callable[..., Any]] = {f"op:{symbol}": call for symbol, call in OPERATORS.items()}
-CALLS.update({PREFIX[entry.kind] + entry.name: entry.call for entry in all_entries()})
 LAZY = {f"op:{symbol}" for symbol in LAZY_OPERATORS} | {PREFIX[e.kind] + e.name for e in all_entries() if e.lazy}
 WITH_EVALUATION = {PREFIX[e.kind] + e.name for e in all_entries() if e.evaluation}
 
@@ -167,13 +162,23 @@ def path(node: nodes.Node) -> str:
     return node.name + "".join(reversed(steps))
 
 
-def compile_template(template: str) -> tuple[Root, int | None]:
-    """The function that yields a template's chunks, and which chunk its value is (None: only text)."""
+def compile_template(template: str) -> Unit:
+    """The code of the function that yields a template's chunks, and what is known of it."""
     try:
         tree = parse(template)
-        code = ENVIRONMENT.compile(tree.template)
-        namespace: dict[str, Any] = {"environment": ENVIRONMENT}
-        exec(code, namespace)  # noqa: S102  # written by the generator above; constants are the only thing of the flow's
+        module = ENVIRONMENT.compile(tree.template)
     except (RecursionError, MemoryError, SyntaxError):
         raise locate(limit("An expression that is too deep or too long"), template, 0) from None
-    return namespace["root"], tree.single
+    # The module also imports Jinja's runtime, which `root` has no use for.
+    root = next(part for part in module.co_consts if isinstance(part, CodeType) and part.co_name == "root")
+    pure = not any(_calls_out(node) for node in tree.template.find_all(nodes.Filter))
+    return Unit(root, tree.single, pure)
+
+
+def _calls_out(node: nodes.Filter) -> bool:
+    called = node.name.removeprefix("fn:")
+    entry = lookup("function" if called != node.name else "filter", called)
+    if entry is None or entry.name != "jq":
+        return entry is not None and entry.outside
+    programs = [*node.args, *(keyword.value for keyword in node.kwargs)]
+    return not all(isinstance(p, nodes.Const) and isinstance(p.value, str) and is_path(p.value) for p in programs)

@@ -15,6 +15,9 @@ from msgspec import Struct
 Kind = Literal["filter", "function", "test"]
 Call = TypeVar("Call", bound=Callable[..., Any])
 
+#: How a name is spelled in the tree, by its kind: those of different kinds never meet.
+PREFIX: dict[Kind, str] = {"filter": "", "function": "fn:", "test": "is:"}
+
 
 class Argument(Struct, frozen=True):
     """`name` as flows write it, `parameter` as the Python function calls it."""

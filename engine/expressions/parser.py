@@ -14,7 +14,7 @@ from jinja2 import nodes
 
 from engine.errors import ExpressionError
 from engine.expressions.catalog import lookup
-from engine.expressions.entry import Entry, Kind
+from engine.expressions.entry import PREFIX, Entry, Kind
 from engine.expressions.faults import did_you_mean, locate
 from engine.expressions.lexer import Token, tokenize
 from engine.expressions.limits import MAX_NESTING
@@ -31,7 +31,6 @@ CONSTANTS = {
     "true": True, "TRUE": True, "false": False, "FALSE": False,
     "null": None, "NULL": None, "none": None, "NONE": None,
 }  # fmt: skip
-PREFIX: dict[Kind, str] = {"filter": "", "function": "fn:", "test": "is:"}
 
 
 class ExpressionParser:

@@ -9,18 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from pathlib import Path as Folder
+from typing import Any, Protocol, TypeVar
 
 from engine.errors import ExpressionError
+from engine.expressions.cache import Cache, Unit
 from engine.expressions.evaluation import Evaluation, print_chunks, undefined_variable
 from engine.expressions.faults import limit, locate
 from engine.expressions.functions import NOTHING, Functions
 from engine.expressions.limits import COMPILED, COMPILED_LARGE, MAX_SOURCE, MAX_TEXT, SMALL_SOURCE
 from engine.expressions.resolve import attribute
 from engine.expressions.values import printed
-
-if TYPE_CHECKING:
-    from engine.expressions.compiler import Root
 
 _PATH = re.compile(
     r"\{\{[ \t\n]*((?!(?:true|TRUE|false|FALSE|null|NULL|none|NONE|not|and|or|is|contains|equals|isIn)\b)"
@@ -37,6 +36,10 @@ _TOO_DEEP = "Data that is too deep or too large"
 class Program(Protocol):
     """A template that is ready to run."""
 
+    @property
+    def pure(self) -> bool:
+        """Whether the result depends on nothing but the context, the time and the seed."""
+
     def text(self, context: Mapping[str, Any], functions: Functions) -> str:
         """What the template prints."""
 
@@ -48,6 +51,7 @@ class Path:
     """`{{ outputs.a.value }}`. `start` is where the first name stands."""
 
     __slots__ = ("names", "root", "start", "template")
+    pure = True
 
     def __init__(self, template: str, path: str, start: int) -> None:
         self.template = template
@@ -95,6 +99,7 @@ class Mixed:
     """Text with paths in it."""
 
     __slots__ = ("parts", "single", "template")
+    pure = True
 
     def __init__(self, template: str, parts: list[str | Path]) -> None:
         self.template = template
@@ -116,12 +121,15 @@ class Mixed:
 class Compiled:
     """Anything else."""
 
-    __slots__ = ("root", "single", "template")
+    __slots__ = ("pure", "root", "single", "template")
 
-    def __init__(self, template: str, root: Root, single: int | None) -> None:
+    def __init__(self, template: str, unit: Unit) -> None:
+        from engine.expressions.operations import bound
+
         self.template = template
-        self.root = root
-        self.single = single
+        self.root = bound(unit.code)
+        self.single = unit.single
+        self.pure = unit.pure
 
     def text(self, context: Mapping[str, Any], functions: Functions) -> str:
         return self.text_in(Evaluation(self.template, context, functions, render_within))
@@ -154,9 +162,25 @@ def _made(template: str) -> Program:
         if len(parts) == 1 and isinstance(parts[0], Path):
             return parts[0]
         return Mixed(template, parts)
-    from engine.expressions.compiler import compile_template
+    unit = _Disk.cache.get(template) if _Disk.cache else None
+    if unit is None:
+        from engine.expressions.compiler import compile_template
 
-    return Compiled(template, *compile_template(template))
+        unit = compile_template(template)
+        if _Disk.cache:
+            _Disk.cache.put(template, unit)
+    return Compiled(template, unit)
+
+
+class _Disk:
+    """Where compiled templates outlive the process, if they do."""
+
+    cache: Cache | None = None
+
+
+def keep_compiled(folder: Folder) -> None:
+    """From now on, look for compiled templates in a folder, and put them there."""
+    _Disk.cache = Cache(folder)
 
 
 # Two caches, so that what is kept is bounded in size as well as in number.
