@@ -16,7 +16,6 @@ from engine.catalog import Catalog
 from engine.core import Facts
 from engine.core.inputs import Ask
 from engine.expressions import keep_compiled
-from engine.expressions import keep_compiled
 from engine.files.local import LocalFiles
 from engine.model.execution import Execution
 from engine.model.flow import Flow
@@ -53,7 +52,6 @@ class Engine:
         self.project = find_project(home)
         self.home = self.project.home
         self.settings = settings if settings is not None else load_settings(self.project)
-        keep_compiled(self.home / "cache" / "expressions")
         keep_compiled(self.home / "cache" / "expressions")
         self._clock = SystemClock()
         #: Hears why this engine waits for others, or for what it runs for them.
