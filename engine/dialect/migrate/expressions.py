@@ -9,6 +9,8 @@ from engine.dialect.migrate.draft import Draft
 from engine.dialect.sites import texts
 from engine.dialect.types import TypeIndex
 from engine.dialect.uses import Read, read
+from engine.errors import ExpressionError
+from engine.expressions.lexer import tokenize
 
 #: Old name -> new one: of functions, and of filters.
 FUNCTIONS = {"json": "fromJson"}
@@ -20,6 +22,16 @@ def templates(draft: Draft) -> Iterator[tuple[Path, str, bool, Read]]:
     for path, text, is_key in texts(draft.data, ()):
         if path[-1] not in ("description", "displayName") or is_key:
             yield path, text, is_key, read(text)
+
+
+def unreadable(draft: Draft, types: TypeIndex) -> None:
+    """Texts whose expressions cannot even be told apart from what is around them."""
+    for path, text, is_key, _ in templates(draft):
+        try:
+            tokenize(text)
+        except ExpressionError as error:
+            hint = "mend it first; `penstock validate` tells more"
+            draft.leave(path, "this expression cannot be read", hint, at=error.offset or 0, key=is_key)
 
 
 def json_names(draft: Draft, types: TypeIndex) -> None:

@@ -114,13 +114,13 @@ class _Run:
             document = read(Source(text, self.origin.file))
         except FlowInvalid:
             return None
-        broken = _broken(document) - _broken(self.document)
+        broken = _broken(document) > _broken(self.document)
         missed = draft.wanted is not None and document.data != draft.wanted
         return None if document.problems or broken or missed else document
 
 
-def _broken(document: Document) -> set[str]:
-    """The texts that are no valid templates."""
+def _broken(document: Document) -> int:
+    """How many different texts are no valid templates."""
     from engine.expressions import check_syntax
 
     found = set()
@@ -129,4 +129,4 @@ def _broken(document: Document) -> set[str]:
             check_syntax(text)
         except ExpressionError:
             found.add(text)
-    return found
+    return len(found)

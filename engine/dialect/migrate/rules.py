@@ -10,7 +10,14 @@ from engine.dialect.migrate import absent, defaults, expressions, for_each, loop
 from engine.dialect.migrate.rule import Rule
 from engine.dialect.versions import Dialect
 
+_UNREADABLE = Rule(
+    name="unreadable",
+    before="an expression that cannot be read",
+    after=None,
+    apply=expressions.unreadable,
+)
 _TO_2 = (
+    _UNREADABLE,
     Rule(
         name="plugin-defaults",
         before="`pluginDefaults`, `taskDefaults`",
@@ -90,6 +97,7 @@ _TO_2 = (
     ),
 )
 _TO_1 = (
+    _UNREADABLE,
     Rule(
         name="not-there-yet",
         before="`PurgeStorage`, `McpToolTrigger`, `Approval`, `workerSelector`, `policyRefs`, `quotas`, "

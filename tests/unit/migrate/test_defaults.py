@@ -25,7 +25,7 @@ TASKS = (
         "[{type: x, values: {a: first}}, {type: x.One, values: {a: second, b: 2}}]",
         "[{type: x, forced: true, values: {a: first}}, {type: x, forced: true, values: {a: second}}]",
         "[{type: x.Two, values: {map: {text: \"a\\nb\\n\", on: 'on', no: 'null', n: '1e3'}}}]",
-        "[{type: x.Two, values: {x: \"{{ a | b('\\\"') }}\", y: '{{ \\ }}', z: \"'\", c: 'a: b #'}}]",
+        "[{type: x.Two, values: {x: \"{{ a | b('\\\"') }}\", y: '\\ {{ x }}', z: \"'\", c: 'a: b #'}}]",
         "[{type: x.Runner, values: {image: i}}, {type: x.Two, values: {runner: {pull: NEVER}}}]",
         "[{type: x, forced: true, values: {list: scalar}}]",
         "[{type: nothing, values: {a: 1}}]",

@@ -12,6 +12,7 @@ from engine.dialect import parse
 from engine.dialect.document import read
 from engine.dialect.migrate import migrate
 from engine.dialect.source import decode
+from engine.errors import FlowInvalid
 from tests.unit.migrate.pairs import CATALOG, CORE
 
 ROOT = Path(__file__).parents[3]
@@ -153,7 +154,7 @@ def data_of(text: str) -> Any:
     return read(decode(text, "x")).data
 
 
-@pytest.mark.parametrize("seed", range(120))
+@pytest.mark.parametrize("seed", range(60))
 def test_any_layout_comes_to_the_same_and_keeps_its_comments(seed: int) -> None:
     pen = Pen(seed)
     text = pen.flow(ALL)
@@ -164,6 +165,45 @@ def test_any_layout_comes_to_the_same_and_keeps_its_comments(seed: int) -> None:
     kept, comments = (re.findall(r"# comment \d+", one) for one in (there.text, text))
     assert sorted(kept) == sorted(comments)
     assert migrate(there.text, "2.0", types=CATALOG).text == there.text
+
+
+BITS = [
+    "{{",
+    "}}",
+    "[",
+    "}",
+    ":",
+    "- ",
+    "\n",
+    "  ",
+    "#",
+    "'",
+    '"',
+    "|",
+    "&a ",
+    "*a",
+    "<<: *a",
+    "item",
+    "\t",
+    "!x ",
+    "null",
+]
+
+
+@pytest.mark.parametrize("seed", range(80))
+def test_slips_of_the_pen_are_refused_or_migrated_once(seed: int) -> None:
+    text = Pen(seed).flow(ALL)
+    chance = random.Random(seed)
+    at = chance.randrange(len(text))
+    cut = chance.choice([0, 0, 3, 10])
+    text = text[:at] + (chance.choice(BITS) if not cut else "") + text[at + cut :]
+    for to in ("2.0", "1.x"):
+        try:
+            there = migrate(text, to, types=CATALOG)  # type: ignore[arg-type]  # one of the two
+        except FlowInvalid:
+            continue
+        again = migrate(there.text, to, types=CATALOG)  # type: ignore[arg-type]
+        assert (again.text, again.rewritten) == (there.text, [])
 
 
 def test_what_all_of_it_comes_to() -> None:

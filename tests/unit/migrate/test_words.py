@@ -35,6 +35,7 @@ def test_before_and_after(case: dict[str, Any]) -> None:
         ),
         (f"tasks:\n  - id: t\n    type: {SHELL}\n    runner: MAGIC\n", 4, '"runner" stands beside "taskRunner"'),
         ("tasks:\n  - id: t\n    type: x.Y\n    when: a\n    runIf: b\n", 5, '"runIf" and "when" mean the same'),
+        ("tasks:\n  - id: t\n    type: x.Y\n    a: |\n      b\n      {{ c\n", 6, "this expression cannot be read"),
         ("listeners:\n  - tasks: [{id: t, type: x.Y}]\n", 1, "2.0 has no listeners"),
         ("tasks:\n  - id: t\n    type: io.kestra.plugin.core.log.Fetch\n", 3, "2.0 has no io.kestra"),
         ("tasks:\n  - id: t\n    type: io.kestra.plugin.core.state.Set\n", 3, "2.0 has no io.kestra"),
