@@ -114,6 +114,8 @@ def test_values_that_may_be_there_twice_are_noted(values: str, notes: int) -> No
         "fetchType: STORE",
         "errors: [{id: e, type: x.Y}]",
         "x: '{{ item.key }}'",
+        "x: '{{ item.parent.value }}'",
+        "x: '{{ item }}'",
     ],
 )
 def test_what_a_for_each_cannot_do_is_left(properties: str) -> None:
@@ -148,3 +150,16 @@ def test_reading_from_outside_by_what_is_not_plain_to_see_is_left(loop: str, tas
     text = f"tasks:\n  - {{id: l, type: {FOR_EACH}, {loop}, tasks: [{inner}]}}\n"
     text += f'  - {{id: u, type: x.Y, a: "{{{{ {read} }}}}"}}\n'
     assert '"t" cannot be read from outside its Loop by value' in [message for _, message in left_in(text)]
+
+
+def test_three_loops_deep() -> None:
+    def flow(type_: str, text: str) -> str:
+        loop = f"type: {type_}, concurrencyLimit: 1"
+        inner = f'{{id: c, {loop}, values: [3], tasks: [{{id: t, type: x.Y, a: "{text}"}}]}}'
+        middle = f"{{id: b, {loop}, values: [2], tasks: [{inner}]}}"
+        return f"tasks:\n  - {{id: a, {loop}, values: [1], tasks: [{middle}]}}\n"
+
+    old = "{{ taskrun.value }}{{ parent.taskrun.value }}{{ parents[1].taskrun.value }}"
+    new = "{{ item.value }}{{ item.parent.value }}{{ item.parents[1].value }}"
+    assert rewritten(flow(FOR_EACH, old)) == flow(LOOP, new)
+    assert rewritten(flow(LOOP, new), "1.x") == flow(FOR_EACH, old)

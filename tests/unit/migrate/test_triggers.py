@@ -63,6 +63,7 @@ SCHEDULES: list[tuple[list[dict[str, Any]], str]] = [
     ),
     ([MONDAY, HOLIDAY], "dayOfWeek(trigger.date) == 'MONDAY' and isPublicHoliday(trigger.date, 'FR', 'FR-A')"),
     ([condition("Expression", expression="{{ a or b }}")], "a or b"),
+    ([condition("Not", conditions=[condition("Expression", expression="{{ a or b }}")])], "not (a or b)"),
     (
         [condition("Expression", expression="{{ a or b }}"), condition("Weekend")],
         "(a or b) and isWeekend(trigger.date)",
