@@ -334,3 +334,11 @@ def test_numbers_may_be_large_but_not_huge() -> None:
     assert JINJA2.evaluate("{{ 2 ** 100 }}", {}) == 2**100
     assert JINJA2.evaluate("{{ 1 ** 99999999 + 0 ** 99999999 }}", {}) == 1
     assert math.isinf(JINJA2.evaluate("{{ x * 10 }}", {"x": 1e308}))
+
+
+@pytest.mark.parametrize(
+    "template", ["{{ '%99999999d' % 1 }}", "{{ '%.99999999f' | format(1) }}", "{{ '{:99999999}'.format(1) }}"]
+)
+def test_a_width_is_judged_before_anything_is_padded(template: str) -> None:
+    with pytest.raises(ExpressionError, match="padded"):
+        JINJA2.render(template, {})
