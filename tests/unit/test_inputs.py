@@ -230,7 +230,7 @@ def test_a_catastrophic_pattern_does_not_hang() -> None:
 def test_what_is_wrong_with_another_input_is_told_once() -> None:
     declared = [
         declare("INT", "size"),
-        declare("INT", "twice", defaults="{{ inputs.size * 2 }}"),
+        declare(id_="told", defaults="it is {{ inputs.size }}"),
         declare(id_="more", dependsOn={"inputs": ["size"]}),
     ]
     assert problems(declared, {"size": "x"}) == [

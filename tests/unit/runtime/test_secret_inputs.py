@@ -76,6 +76,14 @@ def test_outputs_and_errors_of_tasks_are_masked(engine: Engine) -> None:
     assert_nowhere(engine)
 
 
+def test_an_error_in_a_decision_is_masked(engine: Engine) -> None:
+    execution = run(engine, LOG % ("hi", "{{ inputs.db.password | number }}"))
+    error = next(execution.in_order()).error or ""
+    assert execution.state is State.FAILED
+    assert MASK in error
+    assert SECRET not in error
+
+
 @pytest.mark.parametrize(("answer", "state"), [(SECRET, State.SUCCESS), ("x", State.SKIPPED)])
 def test_a_decision_may_read_it(engine: Engine, answer: str, state: State) -> None:
     condition = f'{{{{ inputs.db.password == "{answer}" }}}}' if answer == "x" else "{{ inputs.db.password | length }}"
@@ -140,6 +148,17 @@ def test_no_message_shows_it(engine: Engine) -> None:
     assert len(refused.value.problems) == 3
 
 
+def test_an_output_without_a_secret_input_is_sealed_too(engine: Engine) -> None:
+    outputs = "outputs: [{id: token, type: SECRET, value: literal-secret}]\n"
+    kept = run(engine, LOG % ("hi", "true") + outputs).outputs or {}
+    assert engine.cipher.decrypt(ciphertext_of(kept["token"]) or "") == "literal-secret"
+
+
+def test_a_short_one_is_not_shown_when_it_is_refused(engine: Engine) -> None:
+    with pytest.raises(InputsInvalid, match=r"but received `\*{6}`"):
+        run(engine, RETURN % "x", {"db.password": "A!"})
+
+
 def test_one_that_is_sealed_already_stays_so(engine: Engine) -> None:
     before = run(engine, RETURN % "x").inputs
     again = run(engine, RETURN % "{{ inputs.db.password | length }}", before)
@@ -159,7 +178,9 @@ def test_it_is_handed_over_to_another_engine_and_stored_sealed_there(engine: Eng
 def test_an_engine_that_goes_on_with_it_opens_it_too(engine: Engine) -> None:
     flow = engine.parse(FLOW + RETURN % "{{ inputs.db.password | length }}", file="f.yaml")
     created = engine._creator.create(flow, {"db.password": SECRET}).execution
-    record = engine._store_flow(flow, flow.source or "")
+    record = engine.store.save_flow(
+        flow.namespace, flow.id, flow.source or "", at=created.started_at, disabled=flow.disabled
+    )
     change = ExecutionChange(before=None, after=replace(created, flow_revision=record.revision))
     engine.store.commit([change])  # and then its engine died
     engine.close()

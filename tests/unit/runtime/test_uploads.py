@@ -104,6 +104,15 @@ def test_what_is_stored_is_removed_when_the_execution_cannot_begin(
     assert files(engine) == []
 
 
+def test_it_stays_when_whoever_follows_the_execution_leaves(engine: Engine, rows: Path) -> None:
+    def leave(*_: Any) -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        engine.run(engine.parse(FLOW, file="f.yaml"), {"data.rows": rows}, on_change=leave)
+    assert len(files(engine)) == 1
+
+
 def test_a_file_that_cannot_be_read_any_more(engine: Engine, rows: Path) -> None:
     stream = rows.open("rb")
     stream.close()
