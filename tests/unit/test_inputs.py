@@ -229,12 +229,12 @@ def test_a_catastrophic_pattern_does_not_hang() -> None:
 
 def test_what_is_wrong_with_another_input_is_told_once() -> None:
     declared = [
-        declare("INT", "size"),
-        declare(id_="told", defaults="it is {{ inputs.size }}"),
-        declare(id_="more", dependsOn={"inputs": ["size"]}),
+        declare("INT", "amount"),
+        declare(id_="told", defaults="it is {{ inputs.amount }}"),
+        declare(id_="more", dependsOn={"inputs": ["amount"]}),
     ]
-    assert problems(declared, {"size": "x"}) == [
-        "Invalid input for `size`, it must be a whole number, but received `x`"
+    assert problems(declared, {"amount": "x"}) == [
+        "Invalid input for `amount`, it must be a whole number, but received `x`"
     ]
 
 
