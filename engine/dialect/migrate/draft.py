@@ -17,7 +17,7 @@ from engine.dialect.migrate.fragments import entry, inline, items
 from engine.dialect.migrate.layout import Layout
 from engine.dialect.positions import places
 
-_SPECIAL = re.compile(r"[\"'\\\n]")
+_SPECIAL = re.compile(r"[\"\\\n]")
 
 
 class Change(NamedTuple):
@@ -150,7 +150,8 @@ class Draft:
         if placed is None or _SPECIAL.search(text):
             self.leave(path, "this text is written in a way that cannot be edited here", "write it on one line")
             return
-        self._change(placed[start], placed[end], text)
+        opening = self.layout.text[placed[0] - 1 : placed[0]]
+        self._change(placed[start], placed[end], text.replace("'", "''") if opening == "'" else text)
 
     # -- the result
 

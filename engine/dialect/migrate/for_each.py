@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine.dialect.migrate.draft import Draft
+from engine.dialect.migrate.outside import by_value, given_by
 from engine.dialect.migrate.scopes import Scope, Text, level_of_item, task_run
 from engine.dialect.sites import FOR_EACH, LOOP, Site
 from engine.dialect.types import TypeIndex
@@ -38,7 +39,9 @@ def loop_to_for_each(draft: Draft, types: TypeIndex) -> None:
 def _rewrite_loop(draft: Draft, loop: Site) -> None:
     draft.respell((*loop.path, "type"), FOR_EACH)
     for name, reason in _NEW.items():
-        if name in loop.data:
+        if name == "outputs" and name in loop.data and given_by(loop) is not None:
+            draft.remove((*loop.path, name))
+        elif name in loop.data:
             draft.leave((*loop.path, name), reason, key=True)
     if loop.data.get("transmitFailed") is False:
         draft.leave(
@@ -62,7 +65,7 @@ def _rewrite_text(draft: Draft, scope: Scope, text: Text) -> None:
         if use.root == "item" and text.loops:
             _rewrite_item(draft, text, use)
         elif use.root == "outputs" and site is not None and site.type == LOOP:
-            draft.leave(text.path, "a ForEach has no outputs of its own", at=use.start, key=text.is_key)
+            _rewrite_outputs(draft, text, use, site)
         elif (task := scope.looped(use)) is not None and text.site is not None:
             _rewrite_read(draft, text, use, task)
 
@@ -74,6 +77,16 @@ def _rewrite_item(draft: Draft, text: Text, use: Use) -> None:
         draft.leave(text.path, "a ForEach has no name for this", at=use.start, key=text.is_key)
         return
     draft.edit(text.path, use.start, use.steps[found[2] - 1].end, written, key=text.is_key)
+
+
+def _rewrite_outputs(draft: Draft, text: Text, use: Use, loop: Site) -> None:
+    """`outputs.each.outputs[1].outputs.x` -> `outputs.t['b'].x`."""
+    found = by_value(use, loop)
+    if found is None:
+        draft.leave(text.path, "a ForEach has no outputs of its own", at=use.start, key=text.is_key)
+        return
+    steps, written = found
+    draft.edit(text.path, use.start, use.steps[steps - 1].end, written, key=text.is_key)
 
 
 def _rewrite_read(draft: Draft, text: Text, use: Use, task: Site) -> None:

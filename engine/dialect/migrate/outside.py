@@ -1,4 +1,4 @@
-"""A loop that is read from outside: `outputs.t['b'].x` -> `outputs.each.outputs[1].outputs.t_x`.
+"""A loop that is read from outside: `outputs.t['b'].x` <-> `outputs.each.outputs[1].outputs.t_x`.
 
 A Loop gives out only what it declares, by place and not by value. So this can be done where the values of the loop
 are written down, and where the type of what is read is known.
@@ -23,6 +23,8 @@ _KNOWN = {
     ("http.Request", "body"): "STRING",
 }
 _NAME = re.compile(r"[A-Za-z_]\w*")
+_FIELD = re.compile(r"\{\{ *outputs\.([A-Za-z_]\w*)((?:\.[A-Za-z_]\w*)+) *\}\}")
+_PLAIN = re.compile(r"[\w .:/-]+")
 
 
 class Outside:
@@ -59,6 +61,30 @@ class Outside:
         for loop, outputs in self._declared.items():
             after = next(name for name in ("concurrencyLimit", "concurrent", "values", "value") if name in loop.data)
             self._draft.add(loop.path, "outputs", list(outputs.values()), after=after)
+
+
+def given_by(loop: Site) -> dict[str, tuple[str, str]] | None:
+    """Of each output that a Loop declares: the task it comes from, and the rest of the path. None if some is more."""
+    found: dict[str, tuple[str, str]] = {}
+    outputs = loop.data.get("outputs")
+    for output in outputs if isinstance(outputs, list) else ():
+        match = _FIELD.fullmatch(str(output.get("value"))) if isinstance(output, Mapping) else None
+        if match is None:
+            return None
+        found[str(output.get("id"))] = match[1], match[2]
+    return found if written_values(loop) is not None else None
+
+
+def by_value(use: Use, loop: Site) -> tuple[int, str] | None:
+    """What a 1.x expression has in the place of a path to an output of a Loop, and how many steps that replaces."""
+    given, values = given_by(loop), written_values(loop)
+    match use.keys:
+        case _, "outputs", int(place), "outputs", str(name), *_:
+            if given is None or values is None or name not in given or place >= len(values):
+                return None
+            task, rest = given[name]
+            return (5, f"outputs.{task}['{values[place]}']{rest}") if _PLAIN.fullmatch(values[place]) else None
+    return None
 
 
 def written_values(loop: Site) -> list[str] | None:
