@@ -119,7 +119,8 @@ _TO_1 = (
         before="`Loop`; `item.value`, `item.parent.value`, `outputs.t.x`",
         after="`ForEach`; `taskrun.value`, `parent.taskrun.value`, `outputs.t[taskrun.value].x`",
         apply=for_each.loop_to_for_each,
-        caution="left where it has `breakWhen`, `fetchType`, `errors`, `finally`, `transmitFailed: false`, or other `outputs`",
+        caution="left where it has `breakWhen`, `fetchType`, `errors`, `finally`, `transmitFailed: false`, "
+        "or other `outputs`",
     ),
 )
 RULES: dict[Dialect, tuple[Rule, ...]] = {"2.0": _TO_2, "1.x": _TO_1}
