@@ -49,6 +49,7 @@ HEAVY = {
     "cryptography",
     "jq",
     "psycopg",
+    "jsonschema",
     "amazon",
     "holidays",
     "httpx2",
@@ -62,6 +63,7 @@ LAZY_ONLY = {
     "cryptography",
     "jq",
     "psycopg",
+    "jsonschema",
     "amazon",
     "holidays",
 }

@@ -55,7 +55,8 @@ def set_deadline(context: AttemptContext, clock: Clock) -> str | None:
     try:
         context.deadline = clock.monotonic() + parse_duration(context.render(timeout)).total_seconds()
     except (ExpressionError, ValueError) as error:
-        return context.masker.text(f"`timeout` cannot be used: {error}")
+        problem = f"`timeout` cannot be used: {error}"
+        return context.masker.text(problem)
     return None
 
 
