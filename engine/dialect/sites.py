@@ -21,6 +21,7 @@ BRANCHES = (
 AFTER_LOOP = ("errors", "finally")
 
 _FLOW = ("io.kestra.plugin.core.flow", "io.kestra.core.tasks.flows")
+PARALLEL = f"{_FLOW[0]}.Parallel"
 FOR_EACH, LOOP = f"{_FLOW[0]}.ForEach", f"{_FLOW[0]}.Loop"
 EACH_SEQUENTIAL = tuple(f"{prefix}.EachSequential" for prefix in _FLOW)
 EACH_PARALLEL = tuple(f"{prefix}.EachParallel" for prefix in _FLOW)

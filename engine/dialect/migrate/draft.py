@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -91,10 +91,12 @@ class Draft:
         own = self.layout.own(node)
         if not own:
             self.leave(path, "all that stands here comes from elsewhere", "write it out first")
-        elif self.layout.is_flow(node):
-            self._add_inline(node, entry(name, value, flow=True)[0], node.children[own[-1]])
+            return
+        after = after if after in own else own[-1]
+        if self.layout.is_flow(node):
+            self._add_inline(node, entry(name, value, flow=True)[0], node.children[after])
         else:
-            row = self.layout.last_row(node, after if after in own else own[-1])
+            row = self.layout.last_row(node, after)
             self._insert_rows(row + 1, node.keys[own[0]].start_mark.column, entry(name, value, flow=False))
 
     def add_items(self, path: Path, values: Sequence[Any], *, first: bool) -> None:
@@ -109,6 +111,24 @@ class Draft:
         dash_row, dash = self.layout.dash(node.children[0])
         row = dash_row if first else self.layout.end_row(node, dash) + 1
         self._insert_rows(row, dash, lines)
+
+    def wrap(self, path: Path, head: Mapping[str, Any], name: str) -> None:
+        """Make the list at `path` a property, `name`, of the only entry of a new list. `head` is the rest of it."""
+        node = self._own(path)
+        if node is None or not isinstance(node.children, list) or not node.children:
+            return
+        if self.layout.is_flow(node):
+            start, end = self.layout.extent(node)
+            self._change(start, start, f"[{{{inline(dict(head))[1:-1]}, {name}: ")
+            self._change(end, end, "}]")
+            return
+        first, column = self.layout.dash(node.children[0])
+        lines = items([dict(head)], flow=False)
+        self._insert_rows(first, column, [*lines, f"  {name}:"])
+        for row in range(first, self.layout.end_row(node, column) + 1):
+            if self.layout.line(row).strip():
+                at = self.layout.offset(row, 0)
+                self._change(at, at, "    ")
 
     def remove(self, path: Path) -> None:
         """Take a property away, with all below it; comments between its lines stay."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from engine.dialect.migrate.draft import Draft
 from engine.dialect.migrate.outside import Outside, written_values
 from engine.dialect.migrate.scopes import Scope, Text, item, level_of
-from engine.dialect.sites import AFTER_LOOP, EACH_PARALLEL, EACH_SEQUENTIAL, FOR_EACH, LOOP, OLD_LOOPS, Site
+from engine.dialect.sites import AFTER_LOOP, EACH_PARALLEL, EACH_SEQUENTIAL, FOR_EACH, LOOP, OLD_LOOPS, PARALLEL, Site
 from engine.dialect.types import TypeIndex
 from engine.dialect.uses import Use
 
@@ -22,7 +22,7 @@ def for_each_to_loop(draft: Draft, types: TypeIndex) -> None:
     if not loops:
         return
     for loop in loops:
-        _rewrite_loop(draft, loop)
+        _rewrite_loop(draft, scope, loop)
     outside = Outside(draft)
     for text in scope.texts():
         _rewrite_text(draft, scope, outside, text)
@@ -34,7 +34,7 @@ def for_each_to_loop(draft: Draft, types: TypeIndex) -> None:
             draft.leave((*loop.path, "type"), f'the loop "{loop.id}" stays as it is', "see the other findings")
 
 
-def _rewrite_loop(draft: Draft, loop: Site) -> None:
+def _rewrite_loop(draft: Draft, scope: Scope, loop: Site) -> None:
     draft.respell((*loop.path, "type"), LOOP)
     for branch in AFTER_LOOP:
         if branch in loop.data:
@@ -60,12 +60,16 @@ def _rewrite_loop(draft: Draft, loop: Site) -> None:
         draft.add(loop.path, "concurrencyLimit", 0, after="value")
     tasks = loop.data.get("tasks")
     if loop.type in EACH_PARALLEL and isinstance(tasks, list) and len(tasks) > 1:
-        draft.leave(
-            (*loop.path, "tasks"),
-            "an EachParallel starts all tasks of a value at once, a Loop one after the other",
-            "put its tasks into a Parallel",
-            key=True,
-        )
+        _start_together(draft, scope, loop)
+
+
+def _start_together(draft: Draft, scope: Scope, loop: Site) -> None:
+    """An EachParallel starts all tasks of a value at once, a Loop one after the other: they go into a Parallel."""
+    name = f"{loop.id}_parallel"
+    if name in scope.by_id:
+        draft.leave((*loop.path, "tasks"), f'its tasks need a Parallel around them, and "{name}" is taken', key=True)
+    else:
+        draft.wrap((*loop.path, "tasks"), {"id": name, "type": PARALLEL}, "tasks")
 
 
 def _note_duplicates(draft: Draft, loop: Site, name: str) -> None:

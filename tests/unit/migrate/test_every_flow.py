@@ -73,6 +73,15 @@ ALL: dict[str, Any] = {
             ],
         },
         {"id": "run", "type": SHELL, "docker": {"image": "alpine"}, "runner": "DOCKER", "commands": ["ls"]},
+        {
+            "id": "both",
+            "type": f"{CORE}.flow.EachParallel",
+            "value": ["d"],
+            "tasks": [
+                {"id": "left", "type": "x.Y", "text": "one {{ taskrun.value }} two"},
+                {"id": "right", "type": "x.Y", "list": ["a b", {"c": "d e"}]},
+            ],
+        },
         {"id": "rm", "type": "io.kestra.plugin.fs.local.Delete", "from": "x"},
     ],
     "triggers": [
@@ -208,7 +217,7 @@ def test_slips_of_the_pen_are_refused_or_migrated_once(seed: int) -> None:
 
 def test_what_all_of_it_comes_to() -> None:
     migrated = data_of(migrate(json.dumps(ALL), "2.0", types=CATALOG).text)
-    say, outer, run, remove = migrated["tasks"]
+    say, outer, run, both, remove = migrated["tasks"]
     assert say == {
         "id": "say",
         "type": f"{CORE}.log.Log",
@@ -220,6 +229,7 @@ def test_what_all_of_it_comes_to() -> None:
     assert outer["tasks"][0]["log"] == ["{{ fromJson(vars.x) }}"]
     assert run["containerImage"] == "alpine"
     assert remove["recursive"] is True
+    assert [task["id"] for task in both["tasks"][0]["tasks"]] == ["left", "right"]
     assert migrated["triggers"][0]["when"] == "{{ isWeekend(trigger.date) }}"
     assert migrated["triggers"][1]["states"] == ["CANCELLED"]
     assert "taskDefaults" not in migrated
