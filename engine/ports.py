@@ -70,7 +70,7 @@ class ExecutionChange(Struct, kw_only=True):
 
 
 class ExecutionFilter(Struct, frozen=True, kw_only=True):
-    """Which executions to list, newest first. Empty fields do not filter."""
+    """Which executions to list, newest first unless it says otherwise. Empty fields do not filter."""
 
     namespace: str | None = None  #: exact, or a parent: `acme` also finds `acme.team`
     flow_id: str | None = None
@@ -80,6 +80,26 @@ class ExecutionFilter(Struct, frozen=True, kw_only=True):
     started_before: datetime | None = None
     limit: int = 25
     offset: int = 0
+    oldest_first: bool = False
+
+
+class LogFilter(Struct, frozen=True, kw_only=True):
+    """Which log lines of all executions are meant, the oldest first. Empty fields do not filter."""
+
+    namespace: str | None = None  #: as for executions
+    flow_id: str | None = None
+    levels: Sequence[str] = ()
+    after: datetime | None = None
+    before: datetime | None = None
+    limit: int = 10_000
+
+
+class Removed(Struct, frozen=True, kw_only=True):
+    """How much a purge took away."""
+
+    executions: int = 0
+    logs: int = 0
+    metrics: int = 0
 
 
 class ExecutionSummary(Struct, frozen=True, kw_only=True):
@@ -147,6 +167,23 @@ class Store(Protocol):
 
     def meta(self, key: str) -> Any:
         """A value kept beside the data (instance row, last clean stop); None when absent. JSON-able."""
+
+    def delete(self, execution_id: str) -> bool:
+        """Remove an execution, whatever its state, with all that belongs to it; False when there is none.
+
+        One that an engine moves is fenced off: that engine gives it up at its next commit.
+        """
+
+    def purge(
+        self, execution_ids: Sequence[str], *, executions: bool = True, logs: bool = True, metrics: bool = True
+    ) -> Removed:
+        """Remove what is wanted of these executions, as far as they are over. Logs and metrics go with their execution.
+
+        Each call is one transaction, so name some hundreds at a time.
+        """
+
+    def purge_logs(self, where: LogFilter) -> int:
+        """Remove log lines, at most `where.limit` of them in this one transaction; how many."""
 
     def set_meta(self, key: str, value: Any) -> None:
         """Keep a JSON-able value; None removes it."""

@@ -6,6 +6,7 @@ a commit is checked as a whole before any of it is kept.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from threading import RLock
@@ -15,7 +16,17 @@ from engine.errors import Fenced
 from engine.model.execution import Execution, TaskRun
 from engine.model.keyvalue import KeyValue
 from engine.model.state import TERMINAL
-from engine.ports import ExecutionChange, ExecutionFilter, ExecutionSummary, FlowRecord, LogLine, Metric, SecretRecord
+from engine.ports import (
+    ExecutionChange,
+    ExecutionFilter,
+    ExecutionSummary,
+    FlowRecord,
+    LogFilter,
+    LogLine,
+    Metric,
+    Removed,
+    SecretRecord,
+)
 from engine.store import codec, rows
 from engine.store.rows import Row
 
@@ -112,7 +123,7 @@ class MemoryStore:
             stored = list(self._executions.values())
         every = (rows.read_summary([row[place] for place in _SUMMARY]) for row in stored)
         found = [summary for summary in every if _fits(summary, where)]
-        found.sort(key=lambda summary: (summary.started_at, summary.id), reverse=True)
+        found.sort(key=lambda summary: (summary.started_at, summary.id), reverse=not where.oldest_first)
         return found[where.offset : where.offset + where.limit], len(found)
 
     def unfinished(self) -> list[str]:
@@ -151,6 +162,34 @@ class MemoryStore:
 
     def set_meta(self, key: str, value: Any) -> None:
         _key, text = rows.meta_row(key, value)
+    def delete(self, execution_id: str) -> bool:
+        with self._lock:
+            was_there = self._executions.pop(execution_id, None) is not None
+            for kept in (self._task_runs, self._logs, self._metrics):
+                kept.pop(execution_id, None)  # type: ignore[attr-defined]
+        return was_there
+
+    def purge(
+        self, execution_ids: Sequence[str], *, executions: bool = True, logs: bool = True, metrics: bool = True
+    ) -> Removed:
+        with self._lock:
+            over = [id_ for id_ in execution_ids if _is_over(self._executions.get(id_))]
+            lines = sum(len(self._logs.pop(id_, ())) for id_ in over if logs or executions)
+            values = sum(len(self._metrics.pop(id_, ())) for id_ in over if metrics or executions)
+            whole = sum(self.delete(id_) for id_ in over if executions)
+        return Removed(executions=whole, logs=lines, metrics=values)
+
+    def purge_logs(self, where: LogFilter) -> int:
+        of = ExecutionFilter(namespace=where.namespace, flow_id=where.flow_id, limit=sys.maxsize)
+        with self._lock:
+            ids = [summary.id for summary in self.executions(of)[0]]
+            lines = sorted(row for id_ in ids for row in self._logs.get(id_, ()) if _is_meant(row, where))[
+                : where.limit
+            ]
+            for row in lines:
+                self._logs[codec.from_text(row[1])].remove(row)
+        return len(lines)
+
         with self._lock:
             if value is None:
                 self._meta.pop(key, None)
@@ -241,6 +280,19 @@ def _fits(summary: ExecutionSummary, where: ExecutionFilter) -> bool:
         and where.flow_id in (None, summary.flow_id)
         and (not where.states or summary.state in where.states)
         and (where.started_after is None or summary.started_at >= where.started_after)
+def _is_over(row: Row | None) -> bool:
+    return row is not None and row[_EXECUTION_STATE] in _TERMINAL and not row[_LINGERING]
+
+
+def _is_meant(row: Row, where: LogFilter) -> bool:
+    line = rows.read_log(row)
+    return (
+        (not where.levels or line.level in where.levels)
+        and (where.after is None or line.at >= where.after)
+        and (where.before is None or line.at < where.before)
+    )
+
+
         and (where.started_before is None or summary.started_at < where.started_before)
         and all(summary.labels.get(key) == value for key, value in where.labels.items())
     )

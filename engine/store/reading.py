@@ -31,8 +31,9 @@ def execution(connection: Connection, execution_id: str) -> Execution | None:
 def page(connection: Connection, where: ExecutionFilter) -> tuple[list[ExecutionSummary], int]:
     conditions = list(_conditions(where))
     total = connection.execute(select(func.count()).select_from(executions).where(*conditions)).scalar_one()
-    newest_first = executions.c.started_at.desc(), executions.c.id.desc()
-    query = select(*SUMMARY).where(*conditions).order_by(*newest_first).limit(where.limit).offset(where.offset)
+    by = executions.c.started_at, executions.c.id
+    order = by if where.oldest_first else tuple(column.desc() for column in by)
+    query = select(*SUMMARY).where(*conditions).order_by(*order).limit(where.limit).offset(where.offset)
     return [rows.read_summary(row) for row in connection.execute(query)], total
 
 
@@ -60,15 +61,21 @@ def metric_values(connection: Connection, execution_id: str) -> list[Metric]:
     return [rows.read_metric(row) for row in connection.execute(query)]
 
 
-def _conditions(where: ExecutionFilter) -> list[ColumnElement[bool]]:
+def in_flows(namespace: str | None, flow_id: str | None) -> list[ColumnElement[bool]]:
+    """That an execution is of this flow, and of this namespace or one below it."""
     found: list[ColumnElement[bool]] = []
-    if where.namespace is not None:
-        name = to_text(where.namespace)
+    if namespace is not None:
+        name = to_text(namespace)
         # `/` comes right after `.`: a range, so that an index serves it, where LIKE would need escapes and luck.
         below = and_(executions.c.namespace >= f"{name}.", executions.c.namespace < f"{name}/")
         found.append(or_(executions.c.namespace == name, below))
-    if where.flow_id is not None:
-        found.append(executions.c.flow_id == to_text(where.flow_id))
+    if flow_id is not None:
+        found.append(executions.c.flow_id == to_text(flow_id))
+    return found
+
+
+def _conditions(where: ExecutionFilter) -> list[ColumnElement[bool]]:
+    found = in_flows(where.namespace, where.flow_id)
     if where.states:
         found.append(executions.c.state.in_([state.value for state in where.states]))
     if where.started_after is not None:

@@ -14,8 +14,18 @@ from sqlalchemy import delete, insert, select
 
 from engine.model.execution import Execution
 from engine.model.keyvalue import KeyValue
-from engine.ports import ExecutionChange, ExecutionFilter, ExecutionSummary, FlowRecord, LogLine, Metric, SecretRecord
-from engine.store import codec, flows, keyvalues, reading, rows, tables, writing
+from engine.ports import (
+    ExecutionChange,
+    ExecutionFilter,
+    ExecutionSummary,
+    FlowRecord,
+    LogFilter,
+    LogLine,
+    Metric,
+    Removed,
+    SecretRecord,
+)
+from engine.store import codec, flows, keyvalues, reading, removing, rows, tables, writing
 from engine.store.database import Database
 
 
@@ -80,6 +90,20 @@ class SqlStore:
         query = select(tables.meta.c.value).where(tables.meta.c.key == codec.to_text(key))
         with self.database.reading() as connection:
             text = connection.execute(query).scalar_one_or_none()
+    def delete(self, execution_id: str) -> bool:
+        with self.database.writing() as connection:
+            return removing.one(connection, execution_id)
+
+    def purge(
+        self, execution_ids: Sequence[str], *, executions: bool = True, logs: bool = True, metrics: bool = True
+    ) -> Removed:
+        with self.database.writing() as connection:
+            return removing.finished(connection, execution_ids, whole=executions, of_logs=logs, of_metrics=metrics)
+
+    def purge_logs(self, where: LogFilter) -> int:
+        with self.database.writing() as connection:
+            return removing.log_lines(connection, where)
+
         return None if text is None else codec.from_json(text)
 
     def set_meta(self, key: str, value: Any) -> None:
