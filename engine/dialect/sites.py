@@ -75,14 +75,6 @@ class Site:
         """The loops whose values lead to it, nearest first."""
         return [site.parent for site in (self, *self.around) if site.laned and site.parent is not None]
 
-    def texts(self, *, rendered: bool = True) -> Iterator[tuple[Path, str, bool]]:
-        """Every text of its own, its path, and whether it is a key; not those of the tasks in it."""
-        for name, value in self.data.items():
-            if rendered and name in ("id", "type", "description"):
-                continue
-            if name not in BRANCHES or not any(True for _ in _tasks_in(value, (), name)):
-                yield from texts(value, (*self.path, name))
-
 
 def sites(data: Any) -> list[Site]:
     """All tasks, containers before what is in them, in the order of the file."""
