@@ -48,6 +48,35 @@ def for_each(count: int, task: dict[str, Any]) -> Tasks:
     return [{"id": "each", "type": loop, "values": values, "concurrencyLimit": 0, "tasks": chain(1, task)}]
 
 
+def dag(count: int, edges: int, task: dict[str, Any]) -> Tasks:
+    """Each task waits for some of those before it, near and far; the last for as many as make up the number."""
+    each = edges // count
+    needs = [sorted({number * step // (each + 1) for step in range(1, each + 1)} - {number}) for number in range(count)]
+    missing = edges - sum(map(len, needs))
+    needs[-1] += [number for number in range(count - 1) if number not in needs[-1]][:missing]
+    tasks = [
+        {"task": {"id": f"task_{number}", **task}, "dependsOn": [f"task_{need}" for need in needs[number]]}
+        for number in range(count)
+    ]
+    return [{"id": "graph", "type": "io.kestra.plugin.core.flow.Dag", "tasks": tasks}]
+
+
+def loop(count: int, task: dict[str, Any]) -> Tasks:
+    values = f"{{{{ range(1, {count}) }}}}"
+    outputs = [{"id": "value", "type": "STRING", "value": "{{ outputs.task_0.value }}"}]
+    type_ = "io.kestra.plugin.core.flow.Loop"
+    return [
+        {
+            "id": "each",
+            "type": type_,
+            "values": values,
+            "concurrencyLimit": 0,
+            "outputs": outputs,
+            "tasks": chain(1, task),
+        }
+    ]
+
+
 def _shapes(name: str, title: str, shape: Callable[[int, dict[str, Any]], Tasks]) -> tuple[Workload, Workload]:
     waits = 1 if shape is chain else 64
     return (
@@ -73,6 +102,8 @@ WORKLOADS: dict[str, Workload] = {
             name="together", title="200 executions of 2 tasks, by 64 clients", tasks=_TWO, executions=200, together=True
         ),
         Workload(name="each_1000", title="ForEach over 1,000 values", tasks=for_each(1000, RETURN)),
+        Workload(name="dag", title="a Dag of 1,000 with 5,000 edges", tasks=dag(1000, 5000, RETURN)),
+        Workload(name="loop_10000", title="Loop over 10,000 values", tasks=loop(10_000, RETURN), slow=True),
         Workload(name="each_10000", title="ForEach over 10,000 values", tasks=for_each(10_000, RETURN), slow=True),
     )
 }
