@@ -7,6 +7,7 @@ MAX_TOKENS = 12_000  #: tokens of one template: what compiles within a second
 MAX_TEXT = 10 * 1024 * 1024  #: characters of one text, and of the output
 MAX_BUILT = 64 * 1024 * 1024  #: characters built by one evaluation, all together; an element of a list counts as eight
 MAX_ITEMS = 500_000  #: elements of a list that is built, and values in a printed one
+MAX_WALKED = 200_000  #: values in a comparison, and in the text of a list or map that is joined
 MAX_MATCHES = 200_000  #: places that one regular expression replaces or splits at
 MAX_RANGE = 100_000  #: numbers in a range
 MAX_NESTING = 60  #: parentheses, subscripts, operators and tags inside each other

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -201,7 +201,8 @@ def ternary_condition(value: Any) -> bool:
 
 def key(value: Any) -> Any:
     """The key of an entry in a map."""
-    return java_text(value) if isinstance(value, (list, tuple, Mapping)) else value
+    is_key = isinstance(value, Hashable) and not isinstance(value, (tuple, Mapping))
+    return value if is_key else java_text(value)
 
 
 OPERATORS: dict[str, Callable[..., Any]] = {

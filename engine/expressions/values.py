@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from engine.errors import ExpressionError
 from engine.expressions.faults import limit
-from engine.expressions.limits import MAX_DEPTH, MAX_ITEMS, MAX_TEXT
+from engine.expressions.limits import MAX_DEPTH, MAX_ITEMS, MAX_TEXT, MAX_WALKED
 
 
 class MapEntry(Struct, frozen=True):
@@ -54,7 +54,7 @@ def java_text(value: Any) -> str:
     if isinstance(value, float):
         return double_text(value)
     if isinstance(value, (Mapping, list, tuple, MapEntry)):
-        return _java_collection(value, 0, [MAX_ITEMS])
+        return _java_collection(value, 0, [MAX_WALKED])
     if isinstance(value, (date, time, timedelta)):
         return time_text(value)
     if isinstance(value, (bytes, bytearray)):
@@ -69,7 +69,7 @@ def _java_collection(value: Any, depth: int, budget: list[int]) -> str:
         raise limit(f"Data nested more than {MAX_DEPTH} levels deep")
     budget[0] -= 1 if isinstance(value, MapEntry) else len(value) + 1
     if budget[0] < 0:
-        raise limit(f"Text of more than {MAX_ITEMS} values")
+        raise limit(f"Text of more than {MAX_WALKED} values")
 
     def inner(item: Any) -> str:
         return _java_collection(item, depth + 1, budget)
@@ -283,10 +283,10 @@ def frozen(value: Any, budget: list[int] | None = None) -> Any:
         return (bool, value)
     if not isinstance(value, (Mapping, list, tuple)):
         return value
-    budget = [MAX_ITEMS] if budget is None else budget
+    budget = [MAX_WALKED] if budget is None else budget
     budget[0] -= len(value) + 1
     if budget[0] < 0:
-        raise limit(f"A comparison of more than {MAX_ITEMS} values")
+        raise limit(f"A comparison of more than {MAX_WALKED} values")
     if isinstance(value, Mapping):
         return frozenset((key, frozen(item, budget)) for key, item in value.items())
     return (list, *[frozen(item, budget) for item in value])

@@ -214,3 +214,7 @@ def test_paths_and_text_load_no_template_engine() -> None:
         "heavy = {'jinja2', 're2', 'jq', 'yaml', 'subprocess'} & set(sys.modules); assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[3], timeout=60)
+
+
+def test_what_cannot_be_a_key_is_its_text() -> None:
+    assert render("{{ {b: 1, [1]: 2} }}", {"b": bytearray(b"raw")}) == '{"raw":1,"[1]":2}'

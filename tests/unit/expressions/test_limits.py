@@ -21,6 +21,7 @@ LOOP.append(LOOP)
 CONTEXT = {"s": "hello", "list": [1, 2], "m": {"a": 1}, "big": "x" * 1_000_000, "cycle": CYCLE, "loop_": LOOP}
 
 # Lists that hold each other twice, level after level: small in memory, endless to walk over.
+MAPS = "{% set x = {} %}{% for i in 1..60 %}{% set x = {'a': x, 'b': x} %}{% endfor %}"
 TWICE = "{% set x = [] %}{% set y = [] %}{% for i in 1..60 %}{% set x = [x, x] %}{% set y = [y, y] %}{% endfor %}"
 DOUBLE = "{% for i in 1..60 %}{% set x = "
 FAN = "".join(f"{{% macro f{n}() %}}{{{{ f{n + 1}() }}}}{{{{ f{n + 1}() }}}}{{% endmacro %}}" for n in range(40))
@@ -83,6 +84,7 @@ ATTACKS = {
     "repeating data printed": TWICE + "{{ x }}",
     "repeating data as text": TWICE + "{{ x ~ '' }}",
     "repeating data compared": TWICE + "{{ x == y }}",
+    "repeating maps compared": MAPS + "{{ x == {'a': x} }}",
     "repeating data in jq": TWICE + "{{ x | jq('map(.)') }}",
     "repeating data made distinct": TWICE + "{{ [x, y] | distinct }}",
     "YAML bomb": '{{ yaml("' + YAML_BOMB + '") }}',
