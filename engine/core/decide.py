@@ -15,9 +15,9 @@ from engine.core.claims import lets_start
 from engine.core.draft import Decision, Draft
 from engine.core.facts import Facts
 from engine.core.pausing import pause_requested, resume_requested
-from engine.core.recovery import engine_started
+from engine.core.recovery import commands_anew, engine_started
 from engine.core.restarting import labels_set, restart_requested, start_forced, status_changed, task_run_changed
-from engine.core.settle import ROOT, go_on_closing, settle
+from engine.core.settle import go_on_closing, settle
 from engine.core.starting import start
 from engine.core.stopping import kill_requested
 from engine.model.commands import StartLater
@@ -63,9 +63,9 @@ def _execution_started(draft: Draft, event: ExecutionStarted) -> None:
     due = draft.execution.due
     if due is not None and due > event.at:
         draft.command(StartLater(due))
-    elif draft.state is State.CREATED:
+    elif draft.state in (State.CREATED, State.RESTARTED):  # RESTARTED: a replay, which has task runs already
         draft.move_execution(State.RUNNING, due=None)
-        draft.unsettle(ROOT)
+        commands_anew(draft)
 
 
 def _evaluated(draft: Draft, event: Evaluated) -> None:

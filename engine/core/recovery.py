@@ -17,7 +17,7 @@ from engine.model.state import AttemptState, State
 
 def engine_started(draft: Draft, event: EngineStarted) -> None:
     """Take the execution over."""
-    if draft.state is State.CREATED:
+    if draft.state in (State.CREATED, State.RESTARTED):
         due = draft.execution.due
         if due is not None and due > draft.at:
             draft.command(StartLater(due))

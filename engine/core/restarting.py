@@ -14,7 +14,6 @@ from engine.core.closing import below
 from engine.core.context import ancestors
 from engine.core.draft import Draft, continued
 from engine.core.recovery import commands_anew
-from engine.core.settle import ROOT
 from engine.model.events import LabelsSet, RestartRequested, StartForced, StatusChanged, TaskRunChanged
 from engine.model.execution import Attempt, StateChange, TaskRun
 from engine.model.flow import Container, WorkingDirectory
@@ -143,7 +142,7 @@ def start_forced(draft: Draft, event: StartForced) -> None:
     if draft.state in (State.CREATED, State.QUEUED):
         draft.log("INFO", f"begun by {event.by or 'somebody'}")
         draft.move_execution(State.RUNNING, due=None)
-        draft.unsettle(ROOT)
+        commands_anew(draft)
 
 
 def labels_set(draft: Draft, event: LabelsSet) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from engine.model.flow import Dag
-from engine.model.tree import Tree
+from engine.model.flow import Container, Dag, EachParallel, EachSequential, ForEach, Loop, Parallel
+from engine.model.tree import AFTER, ERRORS, FINALLY, MAIN, ON_PAUSE, Tree
 
 if TYPE_CHECKING:
     import networkx
@@ -34,3 +34,34 @@ def _graph(tree: Tree, dag: Dag) -> networkx.DiGraph[str]:
         if entry.task.id in enabled:
             graph.add_edges_from((need, entry.task.id) for need in entry.depends_on if need in enabled)
     return graph
+
+
+#: The lists of one container, or of a flow, in the order in which they run; listeners come last.
+_GROUPS = (ON_PAUSE, MAIN, ERRORS, FINALLY, AFTER)
+
+
+def followers(tree: Tree, task_id: str) -> set[str]:
+    """The siblings of a task that may run only after it: of its own list, and all of the lists after that one."""
+    place = tree.places[task_id]
+    siblings = [other for other in tree.places.values() if other.parent is place.parent]
+    after = {other.task.id for other in siblings if _rank(other.group) > _rank(place.group)}
+    if place.group == MAIN and isinstance(place.parent, Parallel | EachParallel):
+        return after
+    if place.group == MAIN and isinstance(place.parent, Dag):
+        import networkx
+
+        graph = dependencies(tree, place.parent)
+        return after | (networkx.descendants(graph, task_id) if task_id in graph else set())
+    same = [other.task.id for other in siblings if other.branch == place.branch]
+    return after | set(same[same.index(task_id) + 1 :])
+
+
+def _rank(group: str) -> tuple[int, str]:
+    return (_GROUPS.index(group) if group in _GROUPS else len(_GROUPS), group)
+
+
+def goes_one_by_one(loop: Container | None) -> bool:
+    """Whether a loop begins a round only when the one before it has ended."""
+    if isinstance(loop, ForEach | Loop):
+        return loop.concurrency_limit == 1
+    return isinstance(loop, EachSequential) or (isinstance(loop, EachParallel) and loop.concurrent == 1)

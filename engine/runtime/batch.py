@@ -44,6 +44,9 @@ class Batch:
         change = self.changes.get(active.execution.id)
         if change is None:
             change = ExecutionChange(before=active.stored, after=active.execution)
+            if active.stored is None:  # a replay has task runs from its first moment on
+                change.task_runs.update(active.execution.task_runs.items())
+                change.new_task_runs.update(active.execution.task_runs)
             self.changes[active.execution.id] = change
         return change
 
