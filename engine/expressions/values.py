@@ -179,6 +179,8 @@ class _JsonWriter:
             self.map([(value.key, value.value)], depth)
         else:
             self.leaf(_json_leaf(value))
+            if isinstance(value, (date, time, timedelta)):
+                self.values += 9  # it takes as long as ten numbers
 
     def leaf(self, text: str) -> None:
         self.parts.append(text)

@@ -6,6 +6,7 @@ import json
 import random
 import re
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,15 @@ CYCLE: dict[str, Any] = {}
 CYCLE["self"] = CYCLE
 LOOP: list[Any] = []
 LOOP.append(LOOP)
-CONTEXT = {"s": "hello", "list": [1, 2], "m": {"a": 1}, "big": "x" * 1_000_000, "cycle": CYCLE, "loop_": LOOP}
+CONTEXT = {
+    "s": "hello",
+    "list": [1, 2],
+    "m": {"a": 1},
+    "big": "x" * 1_000_000,
+    "cycle": CYCLE,
+    "loop_": LOOP,
+    "day": datetime.now(UTC),
+}
 
 # Lists that hold each other twice, level after level: small in memory, endless to walk over.
 MAPS = "{% set x = {} %}{% for i in 1..60 %}{% set x = {'a': x, 'b': x} %}{% endfor %}"
@@ -84,6 +93,7 @@ ATTACKS = {
     "repeating data printed": TWICE + "{{ x }}",
     "repeating data as text": TWICE + "{{ x ~ '' }}",
     "repeating data compared": TWICE + "{{ x == y }}",
+    "repeating dates printed": "{% for i in 0..60 %}{% set day = [day, day] %}{{ day }}{% endfor %}",
     "repeating maps compared": MAPS + "{{ x == {'a': x} }}",
     "repeating data in jq": TWICE + "{{ x | jq('map(.)') }}",
     "repeating data made distinct": TWICE + "{{ [x, y] | distinct }}",
