@@ -258,6 +258,8 @@ def test_a_replay_from_any_task_of_any_flow_ends_as_the_first_run_did() -> None:
                 continue
             new = replay(random_flow, old, "new", START, from_task_runs=[run.id])
             end = Again(random_flow).go_on(new)
-            assert (end.state, sorted(told(end))) == (old.state, sorted(told(old))), f"seed {seed}, from {run.task_id}"
+            assert end.state is old.state, f"seed {seed}, from {run.task_id}"
+            if all(each.state is not State.FAILED for each in old.in_order()):  # else, who started before it is chance
+                assert sorted(told(end)) == sorted(told(old)), f"seed {seed}, from {run.task_id}"
             tried += 1
     assert tried > 500
