@@ -69,39 +69,6 @@ class ExecutionChange(Struct, kw_only=True):
     metrics: list[Metric] = field(default_factory=list)
 
 
-class ExecutionFilter(Struct, frozen=True, kw_only=True):
-    """Which executions to list, newest first unless it says otherwise. Empty fields do not filter."""
-
-    namespace: str | None = None  #: exact, or a parent: `acme` also finds `acme.team`
-    flow_id: str | None = None
-    states: Sequence[State] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
-    started_after: datetime | None = None
-    started_before: datetime | None = None
-    limit: int = 25
-    offset: int = 0
-    oldest_first: bool = False
-
-
-class LogFilter(Struct, frozen=True, kw_only=True):
-    """Which log lines of all executions are meant, the oldest first. Empty fields do not filter."""
-
-    namespace: str | None = None  #: as for executions
-    flow_id: str | None = None
-    levels: Sequence[str] = ()
-    after: datetime | None = None
-    before: datetime | None = None
-    limit: int = 10_000
-
-
-class Removed(Struct, frozen=True, kw_only=True):
-    """How much a purge took away."""
-
-    executions: int = 0
-    logs: int = 0
-    metrics: int = 0
-
-
 class ExecutionSummary(Struct, frozen=True, kw_only=True):
     """A row of a list of executions: no inputs, no outputs, no task runs."""
 
@@ -114,6 +81,69 @@ class ExecutionSummary(Struct, frozen=True, kw_only=True):
     ended_at: datetime | None
     labels: Mapping[str, str]
     error: str | None
+
+
+def _is_in(namespace: str, place: str | None, *, below: bool) -> bool:
+    return place in (None, namespace) or (below and namespace.startswith(f"{place}."))
+
+
+class ExecutionFilter(Struct, frozen=True, kw_only=True):
+    """Which executions to list, newest first unless it says otherwise. Empty fields do not filter."""
+
+    namespace: str | None = None
+    below: bool = True  #: whether the namespaces below that one count, too: `acme` also finds `acme.team`
+    flow_id: str | None = None
+    states: Sequence[State] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    started_after: datetime | None = None
+    started_before: datetime | None = None
+    limit: int = 25
+    offset: int = 0
+    oldest_first: bool = False
+
+    def fits(self, summary: ExecutionSummary) -> bool:
+        """Whether it means this execution."""
+        return (
+            _is_in(summary.namespace, self.namespace, below=self.below)
+            and self.flow_id in (None, summary.flow_id)
+            and (not self.states or summary.state in self.states)
+            and (self.started_after is None or summary.started_at >= self.started_after)
+            and (self.started_before is None or summary.started_at < self.started_before)
+            and all(summary.labels.get(key) == value for key, value in self.labels.items())
+        )
+
+
+class LogFilter(Struct, frozen=True, kw_only=True):
+    """Which log lines of all executions are meant, the oldest first. Empty fields do not filter."""
+
+    namespace: str | None = None
+    below: bool = True  #: as for executions
+    flow_id: str | None = None
+    levels: Sequence[str] = ()
+    after: datetime | None = None
+    before: datetime | None = None
+    limit: int = 10_000
+
+    def concerns(self, execution: ExecutionSummary) -> bool:
+        """Whether lines of this execution may be meant."""
+        flow_is_meant = self.flow_id in (None, execution.flow_id)
+        return flow_is_meant and _is_in(execution.namespace, self.namespace, below=self.below)
+
+    def fits(self, line: LogLine) -> bool:
+        """Whether it means this line, if it concerns the line's execution."""
+        return (
+            (not self.levels or line.level in self.levels)
+            and (self.after is None or line.at >= self.after)
+            and (self.before is None or line.at < self.before)
+        )
+
+
+class Removed(Struct, frozen=True, kw_only=True):
+    """How much a purge took away."""
+
+    executions: int = 0
+    logs: int = 0
+    metrics: int = 0
 
 
 class SecretRecord(Struct, frozen=True, kw_only=True):
@@ -165,9 +195,6 @@ class Store(Protocol):
     def metrics(self, execution_id: str) -> list[Metric]:
         """All metrics of an execution, in order."""
 
-    def meta(self, key: str) -> Any:
-        """A value kept beside the data (instance row, last clean stop); None when absent. JSON-able."""
-
     def delete(self, execution_id: str) -> bool:
         """Remove an execution, whatever its state, with all that belongs to it; False when there is none.
 
@@ -187,6 +214,9 @@ class Store(Protocol):
 
     def set_meta(self, key: str, value: Any) -> None:
         """Keep a JSON-able value; None removes it."""
+
+    def meta(self, key: str) -> Any:
+        """A value kept beside the data (instance row, last clean stop); None when absent. JSON-able."""
 
     def kv_get(self, namespace: str, key: str) -> KeyValue | None:
         """The pair in exactly this namespace, though it may have expired."""

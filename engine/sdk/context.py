@@ -6,11 +6,13 @@ A Protocol: the runtime fulfils it for real runs, `engine.sdk.testing` for tests
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, Protocol
 
+from engine.model.state import State
+from engine.sdk.executions import Executions
 from engine.sdk.files import FileAccess
 from engine.sdk.keyvalues import KeyValues
 
@@ -52,6 +54,14 @@ class RunContext(Protocol):
     @property
     def kv(self) -> KeyValues:
         """What flows remember between their runs."""
+
+    @property
+    def vars(self) -> Mapping[str, Any]:
+        """The variables of the execution, as they stood when the attempt began."""
+
+    @property
+    def executions(self) -> Executions:
+        """The executions of this instance."""
 
     @property
     def logger(self) -> logging.Logger:
@@ -109,6 +119,27 @@ class RunContext(Protocol):
 
     def timer(self, name: str, seconds: float, **tags: str) -> None:
         """Report a duration as a metric of this task run."""
+
+    def set_labels(self, labels: Mapping[str, str]) -> None:
+        """Label the execution. As all changes to it: once the attempt succeeds, and only then.
+
+        Raises TaskFailed for a name that begins with `system.`.
+        """
+
+    def set_variables(self, variables: Mapping[str, Any]) -> None:
+        """Set variables of the execution; maps within maps are merged with those that are there."""
+
+    def unset_variables(self, paths: Iterable[str]) -> None:
+        """Remove variables of the execution, each named by a dotted path."""
+
+    def end_execution(self, state: State) -> None:
+        """End the execution: nothing starts any more, what runs ends by itself, or with KILLED is stopped."""
+
+    def run_task(self, definition: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Run another task as part of this attempt, by its definition as in a flow. Returns its outputs.
+
+        Its properties are rendered as this task's are. Raises NotFound for an unknown type, and what the task raises.
+        """
 
     def mask(self, secret: str) -> None:
         """Never show this text in anything that the attempt writes."""

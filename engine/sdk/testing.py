@@ -28,12 +28,16 @@ from engine.dialect.source import decode
 from engine.errors import NotFound, PluginBroken, RetryLater, TaskCancelled, TaskFailed, UsageError
 from engine.expressions import Functions, evaluate, render
 from engine.model import file_uri
+from engine.model.events import Effects
 from engine.model.state import State
+from engine.sdk.changes import NOTHING, Changes
 from engine.sdk.context import LOG_LEVELS
+from engine.sdk.fake_executions import FakeExecutions
 from engine.sdk.fake_keyvalues import FakeKeyValues
 from engine.sdk.faults import told
 from engine.sdk.files import FileAccess
 from engine.sdk.folder import load_folder
+from engine.sdk.inner import run_inner
 from engine.sdk.memory_files import MemoryFiles
 from engine.sdk.outputs import plain
 from engine.sdk.properties import render_properties, secret_values
@@ -67,13 +71,14 @@ class TaskResult:
     logs: list[Log]
     metrics: list[Metric]
     files: Mapping[str, bytes] = field(default_factory=dict)  #: what is stored in the end, by URI
+    effects: Effects = NOTHING  #: what the task changes about its execution
     error: str | None = None
     retry_after: float | None = None  #: seconds, when the task raised RetryLater
     exception: BaseException | None = None  #: what was raised, with its traceback
 
 
 @dataclass(kw_only=True)
-class FakeContext:
+class FakeContext(Changes):
     """A RunContext for tests. Its clock stands still unless the task sleeps."""
 
     task_id: str = "task"
@@ -81,6 +86,8 @@ class FakeContext:
     secrets: Mapping[str, str] = field(default_factory=dict)  #: what `secret('KEY')` answers
     cancel_after: float | None = None  #: seconds of sleep after which the task is told to stop; 0: from the start
     kv: FakeKeyValues = field(default_factory=FakeKeyValues)
+    executions: FakeExecutions = field(default_factory=FakeExecutions)
+    plugins: str | Path | None = None  #: a folder to find the types of inner tasks in
     execution_id: str = "execution"
     task_run_id: str = "taskrun"
     namespace: str = "test"
@@ -118,6 +125,14 @@ class FakeContext:
             file_exists=self.files.exists,
             is_file_empty=self.files.is_empty,
         )
+
+    @property
+    def vars(self) -> Mapping[str, Any]:
+        variables: Mapping[str, Any] = self.variables.get("vars", {})
+        return variables
+
+    def run_task(self, definition: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        return run_inner(self, definition, lambda type_: _task_class(type_, self.plugins))
 
     def put_file(self, source: Path | bytes | BinaryIO, name: str | None = None) -> str:
         return self.files.put(source, name)
@@ -201,6 +216,7 @@ def run_task(
     vars: Mapping[str, Any] | None = None,  # noqa: A002  the word in expressions
     secrets: Mapping[str, str] | None = None,
     kv: FakeKeyValues | None = None,
+    executions: FakeExecutions | None = None,
     files: Mapping[str, str | bytes] | None = None,
     plugins: str | Path | None = None,
     cancel_after: float | None = None,
@@ -208,9 +224,9 @@ def run_task(
     """Run a task as it would stand in a flow: YAML text, or a map whose `type` may be the class itself.
 
     `inputs`, `outputs` (by task id), `vars` and `secrets` are what its expressions see; `files` are what is stored, by
-    a URI of any kind, or by a path in the namespace; `kv` holds what flows remember; `plugins` is a folder to find the
-    type in; `cancel_after` tells the task to stop once it has slept so many seconds. Raises UsageError, NotFound or
-    PluginBroken when there is nothing to run.
+    a URI of any kind, or by a path in the namespace; `kv` holds what flows remember, `executions` those that there are;
+    `plugins` is a folder to find the type in; `cancel_after` tells the task to stop once it has slept so many seconds.
+    Raises UsageError, NotFound or PluginBroken when there is nothing to run.
     """
     definition = _definition(task)
     task_class = _task_class(definition.get("type"), plugins)
@@ -230,6 +246,8 @@ def run_task(
         variables=variables,
         secrets=secrets or {},
         kv=kv or FakeKeyValues(),
+        executions=executions or FakeExecutions(),
+        plugins=plugins,
         cancel_after=cancel_after,
     )
     for uri, content in (files or {}).items():
@@ -250,6 +268,7 @@ def _attempt(task_class: type[Task], properties: Mapping[str, Any], context: Fak
             logs=context.logs,
             metrics=context.metrics,
             files=context.storage.contents,
+            effects=context.effects if state is State.SUCCESS else NOTHING,
             error=context.masked(told(error)) if error else None,
             retry_after=error.seconds if isinstance(error, RetryLater) else None,
             exception=error,

@@ -6,7 +6,6 @@ a commit is checked as a whole before any of it is kept.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from threading import RLock
@@ -30,7 +29,7 @@ from engine.ports import (
 from engine.store import codec, rows
 from engine.store.rows import Row
 
-_EXECUTION_STATE, _LINGERING = 6, 22
+_EXECUTION_STATE, _CALLER, _LINGERING = 6, slice(16, 18), 22
 _STATE, _EPOCH = 7, 8  # places in the row of a task run
 _SUMMARY = (0, 1, 2, 3, 6, 7, 8, 11, 9)  # places in the row of an execution, as `rows.read_summary` takes them
 _TERMINAL = frozenset(state.value for state in TERMINAL)
@@ -122,7 +121,7 @@ class MemoryStore:
         with self._lock:
             stored = list(self._executions.values())
         every = (rows.read_summary([row[place] for place in _SUMMARY]) for row in stored)
-        found = [summary for summary in every if _fits(summary, where)]
+        found = [summary for summary in every if where.fits(summary)]
         found.sort(key=lambda summary: (summary.started_at, summary.id), reverse=not where.oldest_first)
         return found[where.offset : where.offset + where.limit], len(found)
 
@@ -155,13 +154,6 @@ class MemoryStore:
         with self._lock:
             return [rows.read_metric(row) for row in self._metrics.get(execution_id, [])]
 
-    def meta(self, key: str) -> Any:
-        with self._lock:
-            text = self._meta.get(key)
-        return None if text is None else codec.from_json(text)
-
-    def set_meta(self, key: str, value: Any) -> None:
-        _key, text = rows.meta_row(key, value)
     def delete(self, execution_id: str) -> bool:
         with self._lock:
             was_there = self._executions.pop(execution_id, None) is not None
@@ -180,12 +172,10 @@ class MemoryStore:
         return Removed(executions=whole, logs=lines, metrics=values)
 
     def purge_logs(self, where: LogFilter) -> int:
-        of = ExecutionFilter(namespace=where.namespace, flow_id=where.flow_id, limit=sys.maxsize)
         with self._lock:
-            ids = [summary.id for summary in self.executions(of)[0]]
-            lines = sorted(row for id_ in ids for row in self._logs.get(id_, ()) if _is_meant(row, where))[
-                : where.limit
-            ]
+            every = [rows.read_summary([row[place] for place in _SUMMARY]) for row in self._executions.values()]
+            concerned = [row for each in every if where.concerns(each) for row in self._logs.get(each.id, ())]
+            lines = sorted(row for row in concerned if where.fits(rows.read_log(row)))[: where.limit]
             for row in lines:
                 self._logs[codec.from_text(row[1])].remove(row)
         return len(lines)
@@ -198,6 +188,13 @@ class MemoryStore:
 
     def kv_get(self, namespace: str, key: str) -> KeyValue | None:
         with self._lock:
+    def meta(self, key: str) -> Any:
+        with self._lock:
+            text = self._meta.get(key)
+        return None if text is None else codec.from_json(text)
+
+    def set_meta(self, key: str, value: Any) -> None:
+        _key, text = rows.meta_row(key, value)
             row = self._kv.get((namespace, key))
         return None if row is None else rows.read_keyvalue(row)
 
@@ -273,26 +270,5 @@ def _check_task_run(run: TaskRun, stored: Row | None, *, new: bool) -> None:
         raise Fenced(f"task run {run.id} is {state} under epoch {epoch} in the store; this write has epoch {run.epoch}")
 
 
-def _fits(summary: ExecutionSummary, where: ExecutionFilter) -> bool:
-    names = (None, summary.namespace)
-    return (
-        (where.namespace in names or summary.namespace.startswith(f"{where.namespace}."))
-        and where.flow_id in (None, summary.flow_id)
-        and (not where.states or summary.state in where.states)
-        and (where.started_after is None or summary.started_at >= where.started_after)
 def _is_over(row: Row | None) -> bool:
     return row is not None and row[_EXECUTION_STATE] in _TERMINAL and not row[_LINGERING]
-
-
-def _is_meant(row: Row, where: LogFilter) -> bool:
-    line = rows.read_log(row)
-    return (
-        (not where.levels or line.level in where.levels)
-        and (where.after is None or line.at >= where.after)
-        and (where.before is None or line.at < where.before)
-    )
-
-
-        and (where.started_before is None or summary.started_at < where.started_before)
-        and all(summary.labels.get(key) == value for key, value in where.labels.items())
-    )

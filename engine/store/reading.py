@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
 from engine.model.execution import Execution
 from engine.model.state import TERMINAL, State
-from engine.ports import ExecutionFilter, ExecutionSummary, LogLine, Metric
+from engine.ports import ExecutionFilter, ExecutionSummary, LogFilter, LogLine, Metric
 from engine.store import rows
 from engine.store.codec import from_text, to_micros, to_text
 from engine.store.tables import SUMMARY, execution_labels, executions, logs, metrics, task_runs
@@ -61,21 +61,22 @@ def metric_values(connection: Connection, execution_id: str) -> list[Metric]:
     return [rows.read_metric(row) for row in connection.execute(query)]
 
 
-def in_flows(namespace: str | None, flow_id: str | None) -> list[ColumnElement[bool]]:
-    """That an execution is of this flow, and of this namespace or one below it."""
+def in_flows(where: ExecutionFilter | LogFilter) -> list[ColumnElement[bool]]:
+    """That an execution is of this flow and namespace."""
     found: list[ColumnElement[bool]] = []
-    if namespace is not None:
-        name = to_text(namespace)
+    if where.namespace is not None:
+        name = to_text(where.namespace)
         # `/` comes right after `.`: a range, so that an index serves it, where LIKE would need escapes and luck.
         below = and_(executions.c.namespace >= f"{name}.", executions.c.namespace < f"{name}/")
-        found.append(or_(executions.c.namespace == name, below))
-    if flow_id is not None:
-        found.append(executions.c.flow_id == to_text(flow_id))
+        itself = executions.c.namespace == name
+        found.append(or_(itself, below) if where.below else itself)
+    if where.flow_id is not None:
+        found.append(executions.c.flow_id == to_text(where.flow_id))
     return found
 
 
 def _conditions(where: ExecutionFilter) -> list[ColumnElement[bool]]:
-    found = in_flows(where.namespace, where.flow_id)
+    found = in_flows(where)
     if where.states:
         found.append(executions.c.state.in_([state.value for state in where.states]))
     if where.started_after is not None:

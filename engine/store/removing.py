@@ -45,7 +45,7 @@ def log_lines(connection: Connection, where: LogFilter) -> int:
         conditions.append(logs.c.at >= to_micros(where.after))
     if where.before is not None:
         conditions.append(logs.c.at < to_micros(where.before))
-    flows = in_flows(where.namespace, where.flow_id)
+    flows = in_flows(where)
     if flows:
         conditions.append(logs.c.execution_id.in_(select(executions.c.id).where(*flows)))
     some = select(logs.c.id).where(*conditions).order_by(logs.c.id).limit(where.limit)

@@ -86,10 +86,6 @@ class SqlStore:
         with self.database.reading() as connection:
             return reading.metric_values(connection, execution_id)
 
-    def meta(self, key: str) -> Any:
-        query = select(tables.meta.c.value).where(tables.meta.c.key == codec.to_text(key))
-        with self.database.reading() as connection:
-            text = connection.execute(query).scalar_one_or_none()
     def delete(self, execution_id: str) -> bool:
         with self.database.writing() as connection:
             return removing.one(connection, execution_id)
@@ -108,6 +104,10 @@ class SqlStore:
 
     def set_meta(self, key: str, value: Any) -> None:
         name, text = rows.meta_row(key, value)
+    def meta(self, key: str) -> Any:
+        query = select(tables.meta.c.value).where(tables.meta.c.key == codec.to_text(key))
+        with self.database.reading() as connection:
+            text = connection.execute(query).scalar_one_or_none()
         with self.database.writing() as connection:
             connection.execute(delete(tables.meta).where(tables.meta.c.key == name))
             if value is not None:

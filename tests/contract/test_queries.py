@@ -44,6 +44,7 @@ def filled(store: Store) -> Store:
         ({"namespace": "acme"}, "cba"),
         ({"namespace": "acme.team"}, "cb"),
         ({"namespace": "acm"}, ""),
+        ({"namespace": "acme.team", "below": False}, "b"),
         ({"namespace": "%"}, ""),
         ({"namespace": "acme", "flow_id": "hello"}, "ca"),
         ({"states": [State.RUNNING, State.FAILED]}, "cb"),

@@ -100,6 +100,7 @@ def test_a_purge_takes_what_is_wanted(
         ({}, 8, ""),
         ({"namespace": "acme"}, 6, "dd"),
         ({"namespace": "acme", "flow_id": "hello"}, 4, "bbdd"),
+        ({"namespace": "acme", "flow_id": "hello", "below": False}, 2, "bbccdd"),
         ({"levels": ["ERROR", "WARN"]}, 4, "abcd"),
         ({"before": at(2)}, 0, "aabbccdd"),
         ({"before": at(3), "after": at(2)}, 8, ""),
