@@ -30,7 +30,7 @@ def close_run(draft: Draft, run: TaskRun, state: State, answered: Evaluated | No
         return
     question = asked.question(task, state)
     try:
-        value = ask(draft, run, *question, answered) if question is not None else None
+        value = ask(draft, run, *question, answered, state) if question is not None else None
         if value is PENDING:
             return
         closing = asked.close(task, run, state, value, draft.at)
@@ -47,11 +47,22 @@ def _close(draft: Draft, run: TaskRun, closing: Closing) -> None:
         draft.log(*closing.note, run)
     outputs = closing.outputs if closing.outputs is not None else run.outputs
     if closing.again is None:
-        end_run(draft, run, closing.state, outputs=outputs)
+        ended = end_run(draft, run, closing.state, outputs=outputs)
+        if closing.is_last:
+            _no_more_rounds(draft, ended)
         return
     draft.remove(below(draft, run))
     draft.move(run, State.PAUSED, due=closing.again, outputs=outputs)
     draft.command(SetTimer(run.id, closing.again))
+
+
+def _no_more_rounds(draft: Draft, run: TaskRun) -> None:
+    """The loop around a round forgets the values that it has not come to."""
+    assert run.parent_id is not None
+    loop = draft.run(run.parent_id)
+    begun = draft.tally(ScopeKey(loop.id)).created
+    if loop.items is not None and begun < len(loop.items):
+        draft.move(loop, loop.state, items=loop.items[:begun])
 
 
 def below(draft: Draft, run: TaskRun) -> list[TaskRun]:

@@ -7,13 +7,14 @@ context as one with two. Nothing here is ever copied, and nothing here changes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 from engine.core.facts import Facts
-from engine.core.ledger import Ledger, path_of, rebuild
+from engine.core.ledger import Ledger, Path, path_of, rebuild
 from engine.expressions.faults import Unavailable
 from engine.model.execution import Execution, TaskRun
-from engine.model.flow import Flow
+from engine.model.flow import Container, Flow, Loop, Round
 from engine.model.inputs import SecretInput
 from engine.model.sealed import ciphertext_of
 
@@ -24,8 +25,6 @@ UNAVAILABLE = "function-unavailable"
 
 class Context(Mapping[str, Any]):
     """The roots of the expression language for `run` (None: for the flow as a whole)."""
-
-    __slots__ = ("_known", "execution", "extra", "facts", "flow", "ledger", "run")
 
     def __init__(
         self,
@@ -68,19 +67,51 @@ class Context(Mapping[str, Any]):
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
+    def values_of(self, run: TaskRun) -> tuple[str, ...]:
+        """The loop values that lead to a task run, outermost first."""
+        return path_of(self.execution.task_runs, run)[1:]
+
+    @cached_property
+    def _way(self) -> tuple[tuple[Container, str], ...]:
+        """The loops around `run`, outermost first, each with the value that leads here."""
+        if self.run is None:
+            return ()
+        loops = self.flow.tree.places[self.run.task_id].loops
+        return tuple(zip(loops, self.values_of(self.run), strict=True))
+
+    def way_to(self, task_id: str) -> Path | None:
+        """The beginning of the path to a task's runs that goes without saying here; None for one out of sight.
+
+        Within a round of a Loop the round goes without saying. From outside a Loop nothing in it is seen.
+        """
+        place = self.flow.tree.places.get(task_id)
+        if place is None or isinstance(place.task, Round):
+            return None
+        said = 0
+        for number, (loop, (mine, _)) in enumerate(zip(place.loops, self._way, strict=False)):
+            if loop is not mine:
+                break
+            if isinstance(loop, Loop):
+                said = number + 1
+        if any(isinstance(loop, Loop) for loop in place.loops[said:]):
+            return None
+        return (task_id, *(value for _, value in self._way[:said]))
+
 
 class RunsView(Mapping[str, Any]):
     """Something of every task run, by task id and then by the loop values that lead to it."""
 
     __slots__ = ("_context", "_leaf", "_prefix")
 
-    def __init__(self, context: Context, leaf: Callable[[TaskRun], Any], prefix: tuple[str, ...] = ()) -> None:
+    def __init__(self, context: Context, leaf: Callable[[TaskRun], Any], prefix: Path = ()) -> None:
         self._context = context
         self._leaf = leaf
         self._prefix = prefix
 
     def __getitem__(self, key: str) -> Any:
-        path = (*self._prefix, str(key))
+        path = (*self._prefix, str(key)) if self._prefix else self._context.way_to(str(key))
+        if path is None:
+            raise KeyError(key)
         run_id = self._context.ledger.index.get(path)
         if run_id is None:
             raise KeyError(key)
@@ -98,7 +129,12 @@ class RunsView(Mapping[str, Any]):
             if depth and run.task_id != self._prefix[0]:
                 continue
             path = path_of(self._context.execution.task_runs, run)
-            if path[:depth] == self._prefix and len(path) > depth and self._leaf(run) is not None:
+            start = self._prefix or self._context.way_to(run.task_id)
+            if start is None or path[: len(start)] != start or self._leaf(run) is None:
+                continue
+            if not depth:
+                seen[run.task_id] = None
+            elif len(path) > depth:
                 seen[path[depth]] = None
         return iter(seen)
 
@@ -154,6 +190,34 @@ def ancestors(execution: Execution, run: TaskRun) -> Iterator[TaskRun]:
     while run.parent_id is not None:
         run = execution.task_runs[run.parent_id]
         yield run
+
+
+def rounds_around(flow: Flow, execution: Execution, run: TaskRun) -> list[TaskRun]:
+    """The task runs of the rounds of Loops that a task run is in, or is, nearest first."""
+    around = (run, *ancestors(execution, run))
+    return [each for each in around if isinstance(flow.tree.places[each.task_id].task, Round)]
+
+
+def item_of(execution: Execution, run: TaskRun) -> dict[str, Any]:
+    """The value of a round of a Loop: `value` (text), `index` (from 0), and its `key` in a map."""
+    assert run.parent_id is not None
+    assert run.iteration is not None
+    items = execution.task_runs[run.parent_id].items
+    assert items is not None
+    item = items[run.iteration]
+    if isinstance(item, str):
+        return {"value": item, "index": run.iteration}
+    return {"value": item[1], "index": run.iteration, "key": item[0]}
+
+
+def _item(context: Context) -> dict[str, Any] | None:
+    if context.run is None:
+        return None
+    rounds = rounds_around(context.flow, context.execution, context.run)
+    if not rounds:
+        return None
+    item, *parents = (item_of(context.execution, each) for each in rounds)
+    return {**item, "parent": parents[0], "parents": parents} if parents else item
 
 
 def _inputs(context: Context) -> Mapping[str, Any] | None:
@@ -223,15 +287,17 @@ def _parents(context: Context) -> list[dict[str, Any]] | None:
         return None
     found = []
     for run in ancestors(context.execution, context.run):
-        if run.value is None and run.outputs is None:
-            continue
+        task = context.flow.tree.places[run.task_id].task
+        outputs = None if isinstance(task, Loop) else run.outputs
+        if isinstance(task, Round) or (run.value is None and outputs is None):
+            continue  # what is in a round knows it as `item`
         entry: dict[str, Any] = {}
         if run.value is not None:
             entry["taskrun"] = {"value": run.value} | (
                 {"iteration": run.iteration} if run.iteration is not None else {}
             )
-        if run.outputs is not None:
-            entry["outputs"] = run.outputs
+        if outputs is not None:
+            entry["outputs"] = outputs
         found.append(entry)
     return found
 
@@ -246,6 +312,7 @@ _ROOTS: dict[str, Callable[[Context], Any]] = {
     "execution": _execution,
     "task": _task,
     "taskrun": _taskrun,
+    "item": _item,
     "inputs": _inputs,
     "outputs": lambda context: RunsView(context, lambda run: run.outputs),
     "tasks": lambda context: RunsView(context, lambda run: {"state": run.state.value}),

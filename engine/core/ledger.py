@@ -16,7 +16,7 @@ from rpds import HashTrieMap
 from engine.model.execution import Execution, TaskRun
 from engine.model.flow import Container, Flow, Loop, Task
 from engine.model.state import TERMINAL, State
-from engine.model.tree import ERRORS, FINALLY, MAIN, Place, Tree
+from engine.model.tree import MAIN, Place, Tree
 
 
 class Tally(Struct, frozen=True):
@@ -167,14 +167,19 @@ def _count_lanes(tree: Tree, execution: Execution, tallies: dict[TallyKey, Tally
         if run_id is not None and lane is not None:
             lanes.setdefault(run_id, set()).add(lane)
     for loop_id, numbers in lanes.items():
-        _count_lanes_of(tree, execution.task_runs[loop_id], sorted(numbers), tallies)
+        loop = execution.task_runs[loop_id]
+        stopped = execution.ending is not None and not tree.places[loop.task_id].after
+        stopped = stopped or loop.state in (State.KILLING, State.KILLED)
+        _count_lanes_of(tree, loop, sorted(numbers), tallies, stopped=stopped)
 
 
-def _count_lanes_of(tree: Tree, loop: TaskRun, lanes: list[int], tallies: dict[TallyKey, Tally]) -> None:
+def _count_lanes_of(
+    tree: Tree, loop: TaskRun, lanes: list[int], tallies: dict[TallyKey, Tally], *, stopped: bool
+) -> None:
     task = tree.places[loop.task_id].task
     ended = {lane: _lane_state(tree, loop, lane, tallies, abandoned=False) for lane in lanes}
     failures = [state for state in ended.values() if state in (State.FAILED, State.KILLED)]
-    broken = any(counted_lane(task, state) is state for state in failures)
+    broken = stopped or any(counted_lane(task, state) is state for state in failures)
     whole = EMPTY
     for lane in lanes:
         state = ended[lane]
@@ -191,20 +196,8 @@ def _count_lanes_of(tree: Tree, loop: TaskRun, lanes: list[int], tallies: dict[T
 def _lane_state(
     tree: Tree, loop: TaskRun, lane: int, tallies: dict[TallyKey, Tally], *, abandoned: bool
 ) -> State | None:
-    task_id = loop.task_id
-    state = main_state(
-        tallies.get((loop.id, lane, MAIN), EMPTY), len(tree.enabled(task_id, "tasks")), abandoned=abandoned
-    )
-    task = tree.places[task_id].task
-    if state is None or not (isinstance(task, Container) and task.ROUNDS):
-        return state
-    return whole_state(
-        state,
-        tallies.get((loop.id, lane, ERRORS), EMPTY),
-        len(tree.enabled(task_id, ERRORS)),
-        tallies.get((loop.id, lane, FINALLY), EMPTY),
-        len(tree.enabled(task_id, FINALLY)),
-    )
+    tally, expected = tallies.get((loop.id, lane, MAIN), EMPTY), len(tree.enabled(loop.task_id, "tasks"))
+    return main_state(tally, expected, abandoned=abandoned)
 
 
 def counted_lane(task: Task, state: State) -> State:

@@ -4,8 +4,10 @@ a flow's outputs, its listeners. What each means is the same whether it is evalu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
+
+from msgspec import Struct
 
 from engine.core.coercion import coerce_to
 from engine.errors import ExpressionError
@@ -26,8 +28,22 @@ VALUES = "values"
 VERDICTS = frozenset({"runIf", "condition", "when", "expression"})
 
 
+class Asked(Struct, frozen=True):
+    """A question that is more than one template, and knows how it is answered."""
+
+    def calls_out(self, written_in: Language) -> bool:
+        """Whether a worker must answer it."""
+        raise NotImplementedError
+
+    def answer(self, context: Context, functions: Functions, written_in: Language) -> Any:
+        """The answer. Raises ExpressionError; Unavailable when it turns out that a worker must give it."""
+        raise NotImplementedError
+
+
 def needs_outside(template: Any, written_in: Language = KESTRA) -> bool:
     """Whether evaluating this calls out, so that a worker must do it."""
+    if isinstance(template, Asked):
+        return template.calls_out(written_in)
     if isinstance(template, str):
         return is_template(template) and not written_in.is_pure(template)
     if isinstance(template, Mapping):
@@ -50,8 +66,10 @@ def answer(
 
     A loop's values, flow outputs and what is a map keep their types; everything else is judged as text.
     """
+    if isinstance(template, Asked):
+        return template.answer(cast("Context", context), functions, written_in)
     if name == OUTPUTS:
-        return {output.id: _output(output, deep(output.value, context, functions, written_in)) for output in template}
+        return declared(template, context, functions, written_in)
     if name == APPLYING:
         from engine.core.conditions import which_apply
 
@@ -64,8 +82,15 @@ def answer(
     return text(str(template), context, functions)
 
 
+def declared(
+    outputs: Iterable[FlowOutput], context: Mapping[str, Any], functions: Functions, written_in: Language
+) -> dict[str, Any]:
+    """Named outputs, each as its declared type."""
+    return {output.id: _output(output, deep(output.value, context, functions, written_in)) for output in outputs}
+
+
 def _output(output: FlowOutput, value: Any) -> Any:
-    """A flow's output as its declared type."""
+    """An output as its declared type."""
     if value is None and output.required:
         raise ExpressionError(f"the output `{output.id}` is required, and its value is null", code="wrong-type")
     if value is None or output.type is None:

@@ -36,14 +36,16 @@ class Unanswerable(Exception):
     """The expression failed; the message says which and why."""
 
 
-def template_of(task: Task, name: str) -> Any:
+def template_of(task: Task, command: Evaluate) -> Any:
     """What an `Evaluate` command means by the name of its question."""
-    if name == RUN_IF:
+    if command.name == RUN_IF:
         return task.run_if
     assert isinstance(task, Container)
     asks = flowable(task)
-    questions = (asks.expression(task), asks.question(task, State.SUCCESS))
-    return next(question[1] for question in questions if question is not None and question[0] == name)
+    question = asks.expression(task) if command.state is None else asks.question(task, command.state)
+    assert question is not None
+    assert question[0] == command.name
+    return question[1]
 
 
 def start(draft: Draft, run: TaskRun, answered: Evaluated | None = None) -> None:
@@ -81,15 +83,26 @@ def open_container(draft: Draft, run: TaskRun, task: Container, answered: Evalua
     draft.unsettle_children(opened)
 
 
-def ask(draft: Draft, run: TaskRun | None, name: str, template: Any, answered: Evaluated | None) -> Any:
-    """The value of an expression, or PENDING when a worker must find it. Raises Unanswerable."""
+def ask(
+    draft: Draft,
+    run: TaskRun | None,
+    name: str,
+    template: Any,
+    answered: Evaluated | None,
+    state: State | None = None,
+) -> Any:
+    """The value of an expression, or PENDING when a worker must find it. Raises Unanswerable.
+
+    `state` is how the tasks of a container ended that asks at its end.
+    """
+    command = Evaluate(name, run.id if run is not None else None, state)
     if answered is not None and answered.name == name:
         if answered.error is not None:
             raise Unanswerable(f"`{name}` could not be evaluated: {answered.error}")
         return answered.value
     written_in = language(draft.flow.expressions)
     if needs_outside(template, written_in):
-        draft.command(Evaluate(name, run.id if run is not None else None))
+        draft.command(command)
         return PENDING
     context = Context(draft.flow, draft.snapshot(), run, draft.facts)
     seed = f"{run.id if run is not None else draft.execution.id}/{name}"
@@ -98,6 +111,6 @@ def ask(draft: Draft, run: TaskRun | None, name: str, template: Any, answered: E
     except ExpressionError as error:
         if error.code == "function-unavailable":
             # The call was hidden in data (`render(vars.x)`): only now can it be seen, and a worker can make it.
-            draft.command(Evaluate(name, run.id if run is not None else None))
+            draft.command(command)
             return PENDING
         raise Unanswerable(f"`{name}` could not be evaluated: {error.message}") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
@@ -37,6 +37,10 @@ class Functions(Struct, frozen=True, kw_only=True):
     random_port: Callable[..., Any] | None = None  #: ()
     subflow: Callable[..., Any] | None = None  #: (namespace, flow_id, *, inputs)
     is_public_holiday: Callable[..., Any] | None = None  #: (date, country, sub_division)
+
+    #: What the engine itself asks for, and no expression can.
+    read_rows: Callable[[str], list[Any]] | None = None  #: (uri): the rows, or lines, of a file
+    write_rows: Callable[[Iterable[Any]], str] | None = None  #: (rows): the URI of the file that has them now
 
 
 #: Nothing but the language itself.

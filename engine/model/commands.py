@@ -9,6 +9,8 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from engine.model.state import State
+
 
 class Command(Struct, frozen=True):
     """Base of all commands."""
@@ -35,10 +37,14 @@ class StopTask(Command, frozen=True):
 
 
 class Evaluate(Command, frozen=True):
-    """Render an expression that calls out. `name` says which: `runIf`, `condition`, `values`, `outputs`, ..."""
+    """Render an expression that calls out. `name` says which: `runIf`, `condition`, `values`, `outputs`, ...
+
+    `state` is how its tasks have ended, when a container asks at its end.
+    """
 
     name: str
     task_run_id: str | None
+    state: State | None = None
 
 
 class SetTimer(Command, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
@@ -11,6 +12,9 @@ from engine.model.definition import Definition
 from engine.model.inputs import Input
 from engine.model.properties import FlowOutput
 from engine.model.task import Container, Task
+
+#: Ends the id of a round: `each[]` is that of the rounds of the Loop `each`.
+ROUND = "[]"
 
 
 def _types(name: str, *older: str) -> tuple[str, ...]:
@@ -130,15 +134,27 @@ class EachParallel(Container):
         return {"tasks": self.tasks}
 
 
+class Round(Container):
+    """One round of a Loop. No flow writes it: its Loop makes it, from what the flow says of all rounds."""
+
+    id: str  # no task that is written can have it
+    outputs: tuple[FlowOutput, ...] = ()
+    break_when: str | bool | None = None
+    tasks: tuple[Task, ...]
+
+    def main_branches(self) -> Mapping[str, tuple[Task, ...]]:
+        return {"tasks": self.tasks}
+
+
 class Loop(Container):
     """`tasks` once for each of `values` (a list, a map, or the rows of a file), each round a world of its own.
 
-    `item` is the value of the round. What is to be seen of a round afterwards is declared as its `outputs`.
+    `item` is the value of the round. What is to be seen of a round afterwards is declared as its `outputs`; `errors`
+    and `finally` belong to the round. So the one task of a Loop is its `round`, which holds all others.
     """
 
     TYPES = _types("Loop")[:1]
     LOOPS = True
-    ROUNDS = True
     values: str | tuple[Any, ...] | Mapping[str, Any]
     concurrency_limit: int = Field(default=1, ge=0)  #: 0: all at once
     transmit_failed: bool = True
@@ -147,8 +163,24 @@ class Loop(Container):
     break_when: str | bool | None = None
     tasks: tuple[Task, ...] = Field(min_length=1)
 
+    @cached_property
+    def round(self) -> Round:
+        """What is run for each value."""
+        return Round.model_construct(
+            id=f"{self.id}{ROUND}",
+            type=self.type,
+            tasks=self.tasks,
+            errors=self.errors,
+            finally_=self.finally_,
+            outputs=self.outputs,
+            break_when=self.break_when,
+        )
+
+    def branches(self) -> Mapping[str, tuple[Task, ...]]:
+        return self.main_branches()
+
     def main_branches(self) -> Mapping[str, tuple[Task, ...]]:
-        return {"tasks": self.tasks}
+        return {"tasks": (self.round,)}
 
 
 class AllowFailure(Container):

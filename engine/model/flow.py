@@ -25,13 +25,14 @@ from engine.model.containers import Loop as Loop
 from engine.model.containers import LoopUntil as LoopUntil
 from engine.model.containers import Parallel as Parallel
 from engine.model.containers import Pause as Pause
+from engine.model.containers import Round as Round
 from engine.model.containers import Sequential as Sequential
 from engine.model.containers import Switch as Switch
 from engine.model.containers import WaitFor as WaitFor
 from engine.model.containers import WorkingDirectory as WorkingDirectory
 from engine.model.definition import Definition as Definition
 from engine.model.inputs import Input
-from engine.model.listeners import Listener
+from engine.model.listeners import Listener, Trigger
 from engine.model.policy import Check, Concurrency, Sla
 from engine.model.properties import FlowOutput as FlowOutput
 from engine.model.properties import Labels as Labels
@@ -70,7 +71,7 @@ class Flow(Definition):
     finally_: tuple[Task, ...] = Field(default=(), alias="finally")
     after_execution: tuple[Task, ...] = ()
     outputs: tuple[FlowOutput, ...] = ()
-    triggers: tuple[Mapping[str, Any], ...] = ()
+    triggers: tuple[Trigger, ...] = ()
     plugin_defaults: tuple[PluginDefault, ...] = ()
     retry: Retry | None = None
     listeners: tuple[Listener, ...] = ()

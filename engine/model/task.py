@@ -48,8 +48,6 @@ class Container(Task):
     TYPES: ClassVar[tuple[str, ...]] = ()
     #: Whether its main tasks run once for each of several values.
     LOOPS: ClassVar[bool] = False
-    #: Whether each round of it is a world of its own: `errors` and `finally` run in each, siblings are seen plainly.
-    ROUNDS: ClassVar[bool] = False
 
     errors: tuple[Task, ...] = ()  #: after a failure
     finally_: tuple[Task, ...] = Field(default=(), alias="finally")  #: after all else, whatever happened

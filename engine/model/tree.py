@@ -62,7 +62,7 @@ class Tree:
     ) -> None:
         for branch, tasks in branches.items():
             group = group_of(branch)
-            laned = parent is not None and parent.LOOPS and (group == MAIN or parent.ROUNDS)
+            laned = parent is not None and parent.LOOPS and group == MAIN
             around = (*loops, parent) if laned and parent is not None else loops
             late = after or group == AFTER or group.startswith(LISTENERS)
             self._enabled[parent.id if parent else None, branch] = tuple(task for task in tasks if not task.disabled)

@@ -22,6 +22,7 @@ from engine.core.facts import Facts
 from engine.errors import TaskCancelled
 from engine.expressions import Functions, language
 from engine.model import file_uri
+from engine.model.containers import ROUND
 from engine.model.execution import Execution, TaskRun
 from engine.model.flow import Flow, RunnableTask
 from engine.ports import Cipher, Clock, LogLine, Metric
@@ -41,6 +42,12 @@ _LEVELS = {
     "WARN": logging.WARNING,
     "ERROR": logging.ERROR,
 }
+
+
+def folder_of(flow: Flow, run: TaskRun) -> str:
+    """Where a task run puts its files."""
+    task_id = run.task_id.removesuffix(ROUND)
+    return file_uri.task_run_folder(flow.namespace, flow.id, run.execution_id, task_id, run.id)
 
 
 class Assignment(Struct, frozen=True, kw_only=True):
@@ -97,7 +104,8 @@ class AttemptContext:
     @property
     def idempotency_key(self) -> str:
         run = self.assignment.run
-        return hashlib.sha256(f"{run.execution_id}\0{run.task_id}\0{run.value or ''}".encode()).hexdigest()
+        values = "\0".join(self._context.values_of(run))
+        return hashlib.sha256(f"{run.execution_id}\0{run.task_id}\0{values}".encode()).hexdigest()
 
     def now(self) -> datetime:
         return self.assignment.clock.now()
@@ -135,7 +143,7 @@ class AttemptContext:
             flow_id=flow.id,
             execution_id=run.execution_id,
             execution=self.assignment.execution,
-            folder=file_uri.task_run_folder(flow.namespace, flow.id, run.execution_id, run.task_id, run.id),
+            folder=folder_of(flow, run),
             mask=self.masker.add,
         )
 

@@ -100,6 +100,8 @@ class Outside:
             http=_http,
             subflow=self._subflow,
             is_public_holiday=is_public_holiday,
+            read_rows=files.read_rows,
+            write_rows=files.write_rows,
         )
 
     def _error_logs(self, asker: Asker) -> Callable[[], list[dict[str, Any]]] | None:

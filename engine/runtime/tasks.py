@@ -17,7 +17,7 @@ from engine.model.state import State
 from engine.ports import LogLine, Metric
 from engine.runtime.attempt import Question, run_attempt, run_evaluation, set_deadline
 from engine.runtime.batch import Active
-from engine.runtime.context import Assignment, AttemptContext
+from engine.runtime.context import Assignment, AttemptContext, folder_of
 from engine.runtime.keyvalues import KeyValues
 from engine.runtime.masking import Masker
 from engine.runtime.messages import Happened, Message, Told, Wake
@@ -118,7 +118,7 @@ class Tasks:
         template = (
             {OUTPUTS: active.flow.outputs, APPLYING: active.flow.listeners}[command.name]
             if run is None
-            else template_of(active.flow.tree.places[run.task_id].task, command.name)
+            else template_of(active.flow.tree.places[run.task_id].task, command)
         )
         subject = run.id if run is not None else execution.id
         key = (f"{subject}/{command.name}", EVALUATION)
@@ -130,6 +130,7 @@ class Tasks:
             flow_id=flow.id,
             execution_id=execution.id,
             execution=execution,
+            folder=folder_of(flow, run) if run is not None else None,
             mask=masker.add,
         )
         question = Question(

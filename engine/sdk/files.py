@@ -11,9 +11,10 @@ Always true: a file outside these is refused before it is looked for, so an erro
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, BinaryIO
 from uuid import uuid4
 
@@ -101,6 +102,19 @@ class FileAccess:
             hint = "hand the URI itself to a task that reads such files"
             raise UsageError(f"`{file_uri.shown(uri)}` is not UTF-8 text", hint=hint) from None
 
+    def read_rows(self, uri: str) -> list[Any]:
+        """All rows of a file of ION (`.ion`), or else all its lines of text, without the empty ones."""
+        from engine.sdk.ion import read_rows
+
+        with self.open(uri) as file:
+            if uri.endswith(".ion"):
+                return list(read_rows(file))
+            try:
+                lines = (line.decode("utf-8").rstrip("\r\n") for line in file)
+                return [line for line in lines if line]
+            except UnicodeDecodeError:
+                raise UsageError(f"`{file_uri.shown(uri)}` is not UTF-8 text, and not named .ion") from None
+
     def delete(self, uri: str) -> bool:
         """Remove a stored file. Returns whether it was there."""
         found = self._find(uri)
@@ -120,6 +134,15 @@ class FileAccess:
         if name is None:
             name = source.name if isinstance(source, Path) else uuid4().hex
         return self._put(file_uri.join(self._folder, name), source)
+
+    def write_rows(self, rows: Iterable[Any]) -> str:
+        """Store rows as a file of ION under the task run and return its URI."""
+        from engine.sdk.ion import write_rows
+
+        with TemporaryFile() as file:
+            write_rows(rows, file)
+            file.seek(0)
+            return self.put(file, f"{uuid4().hex}.ion")
 
     def purge(self) -> list[str]:
         """Remove all files of the execution. Returns their URIs."""

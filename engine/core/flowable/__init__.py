@@ -26,6 +26,7 @@ from engine.core.flowable import (
     loop_until,
     parallel,
     pause,
+    round_of_loop,
     sequential,
     working_directory,
 )
@@ -44,6 +45,7 @@ from engine.model.flow import (
     LoopUntil,
     Parallel,
     Pause,
+    Round,
     Sequential,
     Switch,
     WaitFor,
@@ -78,6 +80,7 @@ _FLOWABLES: dict[type[Container], Flowable] = {
     EachSequential: foreach,
     EachParallel: each_parallel,
     Loop: loop,
+    Round: round_of_loop,
     AllowFailure: allow_failure,
     LoopUntil: loop_until,
     WaitFor: loop_until,

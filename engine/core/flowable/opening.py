@@ -28,12 +28,14 @@ class Closing(Struct, frozen=True):
     """How a container ends: its state, and its outputs if they are other ones now.
 
     With `again` it does not end: it waits until then for its next round. `note` is a line for the log (level, text).
+    `is_last`: no further round of the loop around it begins.
     """
 
     state: State
     outputs: Mapping[str, Any] | None = None
     again: datetime | None = None
     note: tuple[str, str] | None = None
+    is_last: bool = False
 
 
 NOTHING = Opening()

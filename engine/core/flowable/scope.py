@@ -7,7 +7,7 @@ from typing import NamedTuple
 from engine.core.draft import Draft
 from engine.core.ledger import ScopeKey, Tally
 from engine.model.execution import Item, TaskRun
-from engine.model.flow import Container, Task
+from engine.model.flow import Container, Loop, Task
 from engine.model.tree import ERRORS, FINALLY
 
 
@@ -22,7 +22,7 @@ class Next(NamedTuple):
 def lane_value(loop: Container | None, items: tuple[Item, ...], lane: int) -> str:
     """What tells a lane's task runs from those of the others: its value, or its number where values may repeat."""
     item = items[lane]
-    return item if loop is not None and not loop.ROUNDS and isinstance(item, str) else str(lane)
+    return item if isinstance(item, str) and not isinstance(loop, Loop) else str(lane)
 
 
 class Scope:
@@ -57,8 +57,8 @@ class Scope:
         container = self.container
         if container is None:
             return self.tree.enabled(None, branch)
-        if container.LOOPS and branch in (ERRORS, FINALLY) and container.ROUNDS is (self.key.lane is None):
-            return ()  # they run in each lane, or else once for the whole loop
+        if self.key.lane is not None and branch in (ERRORS, FINALLY):
+            return ()  # they run once for the whole loop
         return self.tree.enabled(container.id, branch)
 
     def next(self, task: Task) -> Next:
