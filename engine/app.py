@@ -147,6 +147,8 @@ class Engine:
             clock=self._clock,
             facts=self.facts,
             cipher=self.cipher,
+            flows=self.library,
+            creator=self._creator,
             outside=self.outside,
         )
         return Loop(world, workers=self.settings.executor.threads or 16)

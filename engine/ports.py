@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Protocol
 
 from msgspec import Struct, field
 
-from engine.model.execution import Execution, TaskRun
+from engine.model.execution import Caller, Execution, TaskRun
 from engine.model.keyvalue import KeyValue
 from engine.model.state import State
 
@@ -176,7 +176,10 @@ class Store(Protocol):
         """An execution with all its task runs."""
 
     def executions(self, where: ExecutionFilter) -> tuple[list[ExecutionSummary], int]:
-        """A page of executions, newest first, and how many there are in all."""
+        """A page of executions, and how many there are in all."""
+
+    def called_by(self, caller: Caller) -> list[ExecutionSummary]:
+        """The executions that a task run began, oldest first."""
 
     def unfinished(self) -> list[str]:
         """The ids of all executions that are not over, oldest first."""
@@ -212,11 +215,11 @@ class Store(Protocol):
     def purge_logs(self, where: LogFilter) -> int:
         """Remove log lines, at most `where.limit` of them in this one transaction; how many."""
 
-    def set_meta(self, key: str, value: Any) -> None:
-        """Keep a JSON-able value; None removes it."""
-
     def meta(self, key: str) -> Any:
         """A value kept beside the data (instance row, last clean stop); None when absent. JSON-able."""
+
+    def set_meta(self, key: str, value: Any) -> None:
+        """Keep a JSON-able value; None removes it."""
 
     def kv_get(self, namespace: str, key: str) -> KeyValue | None:
         """The pair in exactly this namespace, though it may have expired."""

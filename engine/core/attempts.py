@@ -15,8 +15,8 @@ from engine.core.effects import perform
 from engine.core.ending import end_run
 from engine.core.pausing import waited
 from engine.core.retry import retry_delay, retry_of
-from engine.model.commands import QueueTask, RunTask, SetTimer
-from engine.model.events import AttemptFinished, AttemptStarted, TimerFired
+from engine.model.commands import QueueTask, RunTask, SetTimer, StopFlows
+from engine.model.events import AttemptFinished, AttemptStarted, FlowsStarted, TimerFired
 from engine.model.execution import Attempt, TaskRun
 from engine.model.state import AttemptState, State
 
@@ -25,6 +25,7 @@ _ATTEMPT_STATES = {
     State.WARNING: AttemptState.SUCCEEDED,
     State.FAILED: AttemptState.FAILED,
     State.KILLED: AttemptState.KILLED,
+    State.CANCELLED: AttemptState.KILLED,
 }
 
 
@@ -65,6 +66,20 @@ def attempt_finished(draft: Draft, event: AttemptFinished) -> None:
         perform(draft, event.effects)
 
 
+def flows_started(draft: Draft, event: FlowsStarted) -> None:
+    """The attempt goes on without a thread, until the executions that it began have ended."""
+    run = draft.task_runs.get(event.task_run_id)
+    if run is None or run.epoch != event.epoch:
+        return
+    if run.state is State.KILLING:
+        killed = AttemptFinished(at=event.at, task_run_id=run.id, epoch=run.epoch, state=State.KILLED)
+        attempt_finished(draft, killed)
+    elif run.state is State.RUNNING:
+        draft.move(run, State.RUNNING, calls=event.calls, outputs=event.outputs, due=event.due)
+        if event.due is not None:
+            draft.command(SetTimer(run.id, event.due))
+
+
 def _retry(draft: Draft, run: TaskRun, event: AttemptFinished, attempts: tuple[Attempt, ...]) -> bool:
     seconds = event.retry_after
     if seconds is None:
@@ -81,10 +96,24 @@ def _retry(draft: Draft, run: TaskRun, event: AttemptFinished, attempts: tuple[A
 
 def timer_fired(draft: Draft, event: TimerFired) -> None:
     run = draft.task_runs.get(event.task_run_id)
-    if run is None or run.due != event.due or not lets_start(draft.flow, draft.execution, run):
+    if run is None or run.due != event.due:
+        return
+    if run.state is State.RUNNING and run.calls is not None:
+        _called_for_too_long(draft, run, run.calls)
+        return
+    if not lets_start(draft.flow, draft.execution, run):
         return
     if run.state is State.RETRYING:
         draft.move(run, State.RETRYING, due=None)
         draft.command(QueueTask(run.id))
     elif run.state is State.PAUSED:
         waited(draft, run)
+
+
+def _called_for_too_long(draft: Draft, run: TaskRun, calls: tuple[str, ...]) -> None:
+    draft.command(StopFlows(run.id, run.epoch, calls))
+    error = f"Timeout after {draft.task(run).timeout}"
+    ended = AttemptFinished(
+        at=draft.at, task_run_id=run.id, epoch=run.epoch, state=State.FAILED, error=error, outputs=run.outputs
+    )
+    attempt_finished(draft, ended)

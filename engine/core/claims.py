@@ -19,7 +19,8 @@ def claimed(run: TaskRun, epoch: int, at: datetime) -> TaskRun:
     """A task run whose attempt has just begun."""
     attempt = Attempt(epoch=epoch, state=AttemptState.STARTED, started_at=at)
     history = (*run.history, StateChange(State.RUNNING, at))
-    return replace(run, state=State.RUNNING, epoch=epoch, history=history, attempts=(*run.attempts, attempt))
+    attempts = (*run.attempts, attempt)
+    return replace(run, state=State.RUNNING, epoch=epoch, history=history, attempts=attempts, calls=None)
 
 
 def waits_for_worker(run: TaskRun) -> bool:

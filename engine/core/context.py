@@ -282,6 +282,12 @@ def _labels(context: Context) -> dict[str, Any]:
     return nested
 
 
+def _trigger(context: Context) -> Any:
+    """What the trigger, or the task that began the execution, told it: its variables."""
+    trigger = context.execution.trigger
+    return trigger.get("variables", trigger) if trigger is not None else None
+
+
 def _parents(context: Context) -> list[dict[str, Any]] | None:
     if context.run is None or context.run.parent_id is None:
         return None
@@ -318,7 +324,7 @@ _ROOTS: dict[str, Callable[[Context], Any]] = {
     "tasks": lambda context: RunsView(context, lambda run: {"state": run.state.value}),
     "vars": _variables,
     "labels": _labels,
-    "trigger": lambda context: context.execution.trigger,
+    "trigger": _trigger,
     "parent": _parent,
     "parents": _parents,
     "envs": lambda context: context.facts.envs,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from engine.core.attempts import attempt_finished, attempt_started, timer_fired
+from engine.core.attempts import attempt_finished, attempt_started, flows_started, timer_fired
 from engine.core.claims import lets_start
 from engine.core.draft import Decision, Draft
 from engine.core.facts import Facts
@@ -28,6 +28,7 @@ from engine.model.events import (
     Evaluated,
     Event,
     ExecutionStarted,
+    FlowsStarted,
     KillRequested,
     LabelsSet,
     PauseRequested,
@@ -85,6 +86,7 @@ _APPLY: dict[type[Event], Callable[[Draft, Any], None]] = {
     ExecutionStarted: _execution_started,
     AttemptStarted: attempt_started,
     AttemptFinished: attempt_finished,
+    FlowsStarted: flows_started,
     Evaluated: _evaluated,
     TimerFired: timer_fired,
     KillRequested: kill_requested,

@@ -13,6 +13,13 @@ SYSTEM = "system."
 #: Says which executions belong together: the id of the one that started first.
 CORRELATION_ID = "system.correlationId"
 
+#: Which promise (`sla`) the execution has broken.
+BROKEN_SLA = "system.sla"
+#: When the first of several executions began that retry each other.
+RETRIED_SINCE = "system.retriedSince"
+#: What an execution does not hand on to those that it starts.
+ITS_OWN = frozenset({BROKEN_SLA, RETRIED_SINCE})
+
 
 def execution_labels(
     of_flow: Mapping[str, str],
@@ -33,5 +40,7 @@ def execution_labels(
     if refused:
         raise InputsInvalid(refused)
     own = {name: value for name, value in of_flow.items() if not name.startswith(SYSTEM)}
-    passed_on = {name: value for name, value in (inherited or {}).items() if name.startswith(SYSTEM)}
+    passed_on = {
+        name: value for name, value in (inherited or {}).items() if name.startswith(SYSTEM) and name not in ITS_OWN
+    }
     return {**own, **given, CORRELATION_ID: correlation_id, **passed_on}

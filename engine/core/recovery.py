@@ -8,7 +8,7 @@ from engine.core.claims import waits_for_worker
 from engine.core.draft import Draft
 from engine.core.ending import end_run
 from engine.core.starting import start
-from engine.model.commands import QueueTask, SetTimer, StartLater
+from engine.model.commands import AwaitFlows, QueueTask, SetTimer, StartLater, StopFlows
 from engine.model.events import EngineStarted
 from engine.model.execution import Attempt, TaskRun
 from engine.model.flow import Container
@@ -34,7 +34,9 @@ def commands_anew(draft: Draft) -> None:
     for run in draft.snapshot().in_order():
         if run.is_terminal:
             continue
-        if run.state is State.CREATED and not run.attempts:
+        if run.calls is not None and run.state in (State.RUNNING, State.KILLING):
+            _await_anew(draft, run)
+        elif run.state is State.CREATED and not run.attempts:
             start(draft, run)
         elif run.due is not None:
             draft.command(SetTimer(run.id, run.due))
@@ -43,7 +45,19 @@ def commands_anew(draft: Draft) -> None:
     draft.unsettle_all()
 
 
+def _await_anew(draft: Draft, run: TaskRun) -> None:
+    """No thread was lost with what waits for other executions."""
+    assert run.calls is not None
+    draft.command(AwaitFlows(run.id, run.epoch))
+    if run.state is State.KILLING:
+        draft.command(StopFlows(run.id, run.epoch, run.calls))
+    elif run.due is not None:
+        draft.command(SetTimer(run.id, run.due))
+
+
 def _lose_attempt(draft: Draft, run: TaskRun) -> None:
+    if run.calls is not None:
+        return
     if run.state is State.KILLING:
         end_run(draft, run, State.KILLED, attempts=_lost(draft, run))
     elif run.state is State.RUNNING:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from engine.core.draft import Draft
 from engine.core.ledger import ScopeKey
-from engine.model.commands import StopTask
+from engine.model.commands import StopFlows, StopTask
 from engine.model.events import KillRequested
 from engine.model.flow import Container
 from engine.model.state import State
@@ -44,6 +44,8 @@ def stop(draft: Draft) -> None:
             draft.move(run, State.KILLING, due=None)
             if isinstance(draft.task(run), Container):
                 draft.unsettle_children(run)
+            elif run.calls is not None:
+                draft.command(StopFlows(run.id, run.epoch, run.calls))
             else:
                 draft.command(StopTask(run.id, run.epoch))
     draft.unsettle(ROOT)

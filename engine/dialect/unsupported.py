@@ -39,7 +39,7 @@ INPUT_TYPES: dict[str, str] = {
 }
 
 _FLOW_TASKS = (
-    "Pause LoopUntil WaitFor Loop Subflow Flow ForEachItem WorkingDirectory Worker AllowFailure EachSequential "
+    "Pause LoopUntil WaitFor Loop ForEachItem WorkingDirectory Worker AllowFailure EachSequential "
     "EachParallel Template Approval"
 )
 

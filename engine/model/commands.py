@@ -36,6 +36,21 @@ class StopTask(Command, frozen=True):
     epoch: int
 
 
+class AwaitFlows(Command, frozen=True):
+    """Find out how the executions stand that a task run waits for; once all have ended, its task is asked again."""
+
+    task_run_id: str
+    epoch: int
+
+
+class StopFlows(Command, frozen=True):
+    """Stop the executions that a task run began. It ends when they have."""
+
+    task_run_id: str
+    epoch: int
+    calls: tuple[str, ...]
+
+
 class Evaluate(Command, frozen=True):
     """Render an expression that calls out. `name` says which: `runIf`, `condition`, `values`, `outputs`, ...
 

@@ -61,6 +61,19 @@ class AttemptFinished(Event, frozen=True, kw_only=True):
     effects: Effects | None = None
 
 
+class FlowsStarted(Event, frozen=True, kw_only=True):
+    """The claimed attempt began the executions `calls` and waits for them; they are committed together with this.
+
+    `outputs` are what can be seen meanwhile. At `due` the attempt has taken too long.
+    """
+
+    task_run_id: str
+    epoch: int
+    calls: tuple[str, ...]
+    outputs: Mapping[str, Any] | None = None
+    due: datetime | None = None
+
+
 class Evaluated(Event, frozen=True, kw_only=True):
     """The answer to an `Evaluate` command: a value, or the reason why there is none."""
 

@@ -5,7 +5,7 @@ Four steps: the deadline, the properties rendered to their types, the task's own
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -23,28 +23,48 @@ from engine.runtime.masking import Masker
 from engine.runtime.sealing import sealed_outputs
 from engine.sdk import Task
 from engine.sdk.faults import told
+from engine.sdk.flows import EndedFlow, Ending, StartFlows
 from engine.sdk.outputs import plain
 from engine.sdk.properties import render_properties, secret_values
 
 
-def run_attempt(context: AttemptContext, task_class: type[Task]) -> AttemptFinished:
-    """Run the task. Whatever it does, the answer is an event."""
+def run_attempt(
+    context: AttemptContext, task_class: type[Task], ended: Iterable[EndedFlow] | None = None
+) -> AttemptFinished | StartFlows:
+    """Run the task, or go on with one whose flows have ended. Whatever it does, the answer is an event, or what it
+    wants begun."""
     try:
         task = render_properties(task_class, context.assignment.task.properties, context.render, context.evaluate)
         for secret in secret_values(task):
             context.mask(secret)
-        outputs = plain(task.run(context))
+        given = task.run(context) if ended is None else task.flows_ended(context, ended)
+        if isinstance(given, StartFlows):
+            return given
+        ending = given if isinstance(given, Ending) else Ending(state=State.SUCCESS, outputs=given)
+        outputs = plain(ending.outputs)
         context.check_cancelled()
-        return _finished(context, State.SUCCESS, outputs=outputs)
-    except TaskCancelled as error:
-        return _finished(context, State.KILLED, error=error.message)
-    except RetryLater as error:
-        return _finished(context, State.FAILED, error=_tell(error), retry_after=error.seconds)
-    except PenstockError as error:
-        outputs = _kept(getattr(error, "outputs", None))
-        return _finished(context, State.FAILED, error=_tell(error), outputs=outputs)
+        return _finished(context, ending.state, outputs=outputs, error=ending.error)
     except BaseException as error:  # noqa: BLE001  # a plugin may raise anything, SystemExit too; the engine lives on
-        return _finished(context, State.FAILED, error=told(error))
+        return failed_attempt(context, error)
+
+
+def failed_attempt(context: AttemptContext, error: BaseException) -> AttemptFinished:
+    """What an attempt has come to that raised."""
+    match error:
+        case TaskCancelled():
+            return _finished(context, State.KILLED, error=error.message)
+        case RetryLater():
+            return _finished(context, State.FAILED, error=_tell(error), retry_after=error.seconds)
+        case PenstockError():
+            outputs = _kept(getattr(error, "outputs", None)) or _while_waiting(context)
+            return _finished(context, State.FAILED, error=_tell(error), outputs=outputs)
+    return _finished(context, State.FAILED, error=told(error), outputs=_while_waiting(context))
+
+
+def _while_waiting(context: AttemptContext) -> Mapping[str, Any] | None:
+    """What could be seen of the task run while it waited for others."""
+    run = context.assignment.run
+    return run.outputs if run.calls is not None else None
 
 
 def set_deadline(context: AttemptContext, clock: Clock) -> str | None:

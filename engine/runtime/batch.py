@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from datetime import datetime
 
@@ -34,6 +34,7 @@ class Batch:
         self.after: list[tuple[str, Callable[[], None]]] = []
         #: Who waits to hear that an execution is stored as it is now.
         self.waiting: dict[str, list[Future[Execution]]] = {}
+        self._bonds: dict[str, str] = {}  #: of an execution: another one that is stored with it, or neither is
         self.size = 0  #: how many task runs it writes; what bounds a batch
 
     def __bool__(self) -> bool:
@@ -49,6 +50,21 @@ class Batch:
                 change.new_task_runs.update(active.execution.task_runs)
             self.changes[active.execution.id] = change
         return change
+
+    def bind(self, execution_id: str, other: str) -> None:
+        """Have the changes of both stored together, or neither."""
+        if execution_id != other:
+            self._bonds[execution_id] = other
+
+    def bound(self, changes: Iterable[ExecutionChange]) -> list[list[ExecutionChange]]:
+        """The changes, by what must be stored together."""
+        groups: dict[str, list[ExecutionChange]] = {}
+        for change in changes:
+            root = change.after.id
+            while root in self._bonds:
+                root = self._bonds[root]
+            groups.setdefault(root, []).append(change)
+        return list(groups.values())
 
     def answer(self, execution_id: str, waiting: Future[Execution]) -> None:
         """Somebody waits for the commit of this execution."""

@@ -6,8 +6,9 @@ same, which is how an engine makes it that another one hands it over to.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -18,9 +19,11 @@ from engine.core.inputs import Ask, flattened, resolve_inputs
 from engine.core.labels import execution_labels
 from engine.errors import IllegalState, InputsInvalid, UsageError
 from engine.expressions import Functions, language
-from engine.model.execution import Execution, StateChange
+from engine.model.execution import Caller, Execution, JsonMap, StateChange
 from engine.model.file_uri import input_folder
 from engine.model.flow import Flow
+from engine.model.inputs import Input
+from engine.model.sealed import ciphertext_of
 from engine.model.state import State
 from engine.ports import Cipher, Clock, Files
 from engine.runtime.ids import new_id
@@ -63,6 +66,18 @@ class NewExecution(Struct, frozen=True, kw_only=True):
             raise
 
 
+class Origin(Struct, frozen=True, kw_only=True):
+    """Where an execution comes from that no person begins."""
+
+    trigger: Mapping[str, Any] | None = None
+    caller: Caller | None = None
+    labels: Mapping[str, str] | None = None  #: those of the execution that begins it
+    due: datetime | None = None  #: when it is to begin; None is at once
+
+
+_A_PERSON = Origin()
+
+
 class Creator(Struct, frozen=True, kw_only=True):
     """Makes executions."""
 
@@ -78,6 +93,7 @@ class Creator(Struct, frozen=True, kw_only=True):
         inputs: Mapping[str, Any] | None = None,
         labels: Mapping[str, str] | None = None,
         execution_id: str | None = None,
+        origin: Origin = _A_PERSON,
     ) -> NewExecution:
         """Raises InputsInvalid, IllegalState for a disabled flow, UsageError for one that has no text to be stored."""
         if flow.source is None:
@@ -85,7 +101,7 @@ class Creator(Struct, frozen=True, kw_only=True):
         if flow.disabled:
             raise IllegalState(f"the flow {flow.namespace}/{flow.id} is disabled", hint="remove `disabled: true`")
         inputs, labels, execution_id = inputs or {}, labels or {}, execution_id or new_id()
-        merged = execution_labels(flow.labels, labels, correlation_id=execution_id)
+        merged = execution_labels(flow.labels, labels, correlation_id=execution_id, inherited=origin.labels)
         uploads = Uploads(self.files, partial(input_folder, flow.namespace, flow.id, execution_id))
         values = self._resolve(flow, inputs, execution_id, uploads)
         if uploads.by_input:
@@ -99,10 +115,39 @@ class Creator(Struct, frozen=True, kw_only=True):
             history=(StateChange(State.CREATED, self.clock.now()),),
             inputs=sealed_inputs(flow.inputs, values, self.cipher()),
             labels=merged,
+            trigger=origin.trigger,
+            caller=origin.caller,
+            due=origin.due,
         )
         return NewExecution(
             flow=flow, source=flow.source, execution=execution, inputs=inputs, labels=labels, uploads=uploads
         )
+
+    def given_again(
+        self, flow: Flow, execution: Execution, given: Mapping[str, Any], execution_id: str
+    ) -> tuple[dict[str, Any], Uploads]:
+        """The inputs of an execution as one with another id has them, `given` in place of the old. InputsInvalid."""
+        declared = {item.id: item for item in flow.inputs}
+        before = {
+            name: self._opened(value)
+            for name, value in flattened(execution.inputs, declared)
+            if name in declared and value is not None
+        }
+        uploads = Uploads(self.files, partial(input_folder, flow.namespace, flow.id, execution_id))
+        values = self._resolve(flow, {**before, **dict(flattened(given, declared))}, execution_id, uploads)
+        return sealed_inputs(flow.inputs, values, self.cipher()), uploads
+
+    def _opened(self, value: Any) -> Any:
+        ciphertext = ciphertext_of(value)
+        return value if ciphertext is None else self.cipher().decrypt(ciphertext)
+
+    def answered(self, flow: Flow, declared: Sequence[Input], given: Mapping[str, Any], execution_id: str) -> JsonMap:
+        """What a person gives to an execution that waits for it, sealed and with its files stored. InputsInvalid."""
+        uploads = Uploads(self.files, partial(input_folder, flow.namespace, flow.id, execution_id))
+        asking = flow.model_copy(update={"inputs": tuple(declared)})
+        values = self._resolve(asking, given, f"{execution_id}/onResume", uploads)
+        uploads.put()
+        return sealed_inputs(declared, values, self.cipher())
 
     def completed(self, flow: Flow, inputs: Mapping[str, Any], ask: Ask) -> dict[str, Any]:
         """The inputs with what `ask` gives for those that are required and missing. Raises InputsInvalid."""

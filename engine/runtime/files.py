@@ -18,5 +18,6 @@ def is_related(execution: Execution, other: str) -> bool:
     if cause.get("executionId") == other:
         return True
     return any(
-        run.outputs is not None and run.outputs.get("executionId") == other for run in execution.task_runs.values()
+        other in (run.calls or ()) or (run.outputs is not None and run.outputs.get("executionId") == other)
+        for run in execution.task_runs.values()
     )

@@ -54,6 +54,17 @@ class Library:
         """The newest stored revision of NAMESPACE/ID or NAMESPACE.ID. Raises NotFound, UsageError if ambiguous."""
         return named_flow(self._store(), name)
 
+    def find(self, namespace: str, flow_id: str, revision: int | None = None) -> Flow:
+        """A stored flow, by default its newest revision. Raises NotFound, FlowInvalid."""
+        record = self._store().flow(namespace, flow_id, revision)
+        if record is None:
+            which = f" with the revision {revision}" if revision is not None else ""
+            raise NotFound(
+                f"there is no flow {namespace}/{flow_id}{which}",
+                hint="`penstock run` stores a flow when it runs one; `penstock flows list` shows those that are stored",
+            )
+        return self.read(record)
+
     def flow_of(self, execution: Execution, revision: int | None = None) -> Flow:
         """The flow of an execution: the revision that it runs, or another one. Raises NotFound."""
         number = execution.flow_revision if revision is None else revision

@@ -9,30 +9,44 @@ A turn is bounded, so that a long flow's history can be watched while it runs.
 from __future__ import annotations
 
 import gc
-import heapq
 import logging
 import queue
 import threading
 from collections import deque
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
-from datetime import datetime
 from functools import partial
 
 from engine.core import decide
 from engine.core.claims import claimed, may_start
 from engine.core.refusal import refusal
 from engine.errors import IllegalState, NotFound, StoreError
-from engine.model.commands import Evaluate, QueueTask, RunTask, SetTimer, StartLater, StopTask
-from engine.model.events import AttemptFinished, AttemptStarted, EngineStarted, Event, ExecutionStarted, TimerFired
-from engine.model.execution import Execution, TaskRun
+from engine.model.commands import (
+    AwaitFlows,
+    Evaluate,
+    QueueTask,
+    RunTask,
+    SetTimer,
+    StartLater,
+    StopFlows,
+    StopTask,
+)
+from engine.model.events import (
+    AttemptStarted,
+    EngineStarted,
+    Event,
+    ExecutionStarted,
+    TimerFired,
+)
+from engine.model.execution import Execution
 from engine.model.flow import Flow
-from engine.model.state import State
 from engine.ports import ExecutionChange
 from engine.runtime.batch import Active, Batch
+from engine.runtime.family import Family
 from engine.runtime.followers import Followers
-from engine.runtime.messages import Adopt, Happened, Lent, Message, Request, Stop, Submit, Told, Wake
+from engine.runtime.messages import Adopt, Called, Found, Happened, Lent, Message, Request, Stop, Submit, Told, Wake
 from engine.runtime.tasks import Tasks
+from engine.runtime.timers import Timers
 from engine.runtime.workers import Workers
 from engine.runtime.world import World
 
@@ -55,9 +69,10 @@ class Loop:
         self._backlog: deque[Message] = deque()
         self._inline: deque[tuple[str, str]] = deque()  #: (execution, task run) waiting to run inside the loop
         self._ready: deque[tuple[str, str]] = deque()  #: ... waiting for a free worker
-        self._timers: list[tuple[datetime, str, str]] = []
+        self._timers = Timers()
         self._workers = Workers(workers, lambda count: self._inbox.put(Lent(count)))
         self._tasks = Tasks(world, self._workers, self._inbox.put)
+        self._family = Family(world, self._active, self._tasks, self._decide, self._backlog.append)
         self._stopping_at: float | None = None
         self._promises: set[Future[Execution]] = set()  #: what callers wait for
         self._failure: BaseException | None = None  #: why the loop ended, unless it was told to
@@ -153,8 +168,9 @@ class Loop:
 
     def _receive(self) -> None:
         """Take what waits; when there is nothing to do, wait for it."""
-        self._fire_timers()
-        self._write_off_overdue()
+        self._backlog.extend(self._timers.fired(self._world.clock.now()))
+        for active, event in self._tasks.overdue(self._world.clock.monotonic(), STOP_GRACE):
+            self._backlog.append(Happened(active.execution.id, event))
         idle = not self._backlog and not self._inline and not (self._ready and self._workers.free)
         try:
             if idle:
@@ -167,8 +183,8 @@ class Loop:
     def _patience(self) -> float | None:
         """Seconds until something is due by itself; None when nothing is."""
         waits: list[float] = []
-        if self._timers:
-            waits.append((self._timers[0][0] - self._world.clock.now()).total_seconds())
+        if (due := self._timers.next_due) is not None:
+            waits.append((due - self._world.clock.now()).total_seconds())
         deadlines = [self._workers.next_deadline(STOP_GRACE), self._stopping_at]
         waits += [deadline - self._world.clock.monotonic() for deadline in deadlines if deadline is not None]
         return max(min(waits), 0.0) if waits else None
@@ -181,6 +197,12 @@ class Loop:
                 if message.key is not None and self._tasks.finished(message.key) is None:
                     return  # it had been given up; somebody else has answered for it
                 self._decide(message.execution_id, message.event, batch)
+            case Called():
+                if self._tasks.finished(message.key) is not None:
+                    self._family.called(message, batch)
+            case Found():
+                if self._tasks.finished(message.key) is not None:
+                    self._family.found(message)
             case Told():
                 active = self._active.get(message.execution_id)
                 if active is not None:
@@ -209,14 +231,10 @@ class Loop:
     def _ask(self, request: Request, batch: Batch) -> None:
         """Decide what a person asks, unless it does not fit."""
         id_ = request.execution_id
-        active = self._active.get(id_)
+        active = self._family.load(request.flow, id_)
         if active is None:
-            # Read here, where nobody can move it meanwhile.
-            stored = self._world.store.execution(id_)
-            if stored is None:
-                request.done.set_exception(NotFound(f"there is no execution {id_}"))
-                return
-            active = Active(request.flow, stored, stored=stored)
+            request.done.set_exception(NotFound(f"there is no execution {id_}"))
+            return
         why_not = refusal(active.flow, active.execution, request.event, self._world.facts)
         if why_not is not None:
             request.done.set_exception(IllegalState(f"execution {id_} {why_not}"))
@@ -251,9 +269,11 @@ class Loop:
                     inline = self._tasks.is_inline(active, run)
                     (self._inline if inline else self._ready).append((execution_id, run.id))
                 case SetTimer():
-                    heapq.heappush(self._timers, (command.due, execution_id, command.task_run_id))
+                    due = command.due
+                    fired = TimerFired(at=due, task_run_id=command.task_run_id, due=due)
+                    self._timers.set(due, execution_id, fired)
                 case StartLater():
-                    heapq.heappush(self._timers, (command.due, execution_id, ""))
+                    self._timers.set(command.due, execution_id, ExecutionStarted(at=command.due))
                 case RunTask():
                     run = active.execution.task_runs[command.task_run_id]
                     batch.after.append((execution_id, partial(self._tasks.start_attempt, active, run)))
@@ -261,6 +281,12 @@ class Loop:
                     key = (command.task_run_id, command.epoch)
                     stop = partial(self._workers.stop, key, self._world.clock.monotonic())
                     batch.after.append((execution_id, stop))
+                case AwaitFlows():
+                    self._family.wait(active, command, batch)
+                case StopFlows():
+                    key = (command.task_run_id, command.epoch)
+                    stop = partial(self._workers.stop, key, self._world.clock.monotonic())
+                    batch.after += [(execution_id, stop), (execution_id, partial(self._family.stop, command))]
                 case Evaluate():
                     evaluate = partial(self._tasks.start_evaluation, active, active.execution, command)
                     batch.after.append((execution_id, evaluate))
@@ -302,6 +328,8 @@ class Loop:
             if execution_id in self._active:
                 perform()
         for change in committed:
+            if change.after.is_terminal:
+                self._family.ended(change.after)
             self.followers.tell(change)
             if change.after.is_over:
                 self._active.pop(change.after.id, None)
@@ -312,11 +340,13 @@ class Loop:
             self._world.store.commit(changes)
             return changes
         except StoreError as error:
-            if len(changes) > 1:
+            bound = batch.bound(changes)
+            if len(bound) > 1:
                 # One of them is poison: let each stand for itself. Nobody was told anything yet, so nothing is lost.
-                return [change for alone in changes for change in self._store([alone], batch)]
-            log.error("execution %s cannot be stored and is given up for now: %s", changes[0].after.id, error)
-            self._give_up(changes[0].after.id, error, batch)
+                return [change for together in bound for change in self._store(together, batch)]
+            for change in changes:
+                log.error("execution %s cannot be stored and is given up for now: %s", change.after.id, error)
+                self._give_up(change.after.id, error, batch)
             return []
 
     def _give_up(self, execution_id: str, error: Exception, batch: Batch) -> None:
@@ -325,29 +355,3 @@ class Loop:
         for waiting in batch.waiting.pop(execution_id, ()):
             waiting.set_exception(error)
         self.followers.fail(execution_id, error)
-
-    # -- what comes by itself
-
-    def _fire_timers(self) -> None:
-        now = self._world.clock.now()
-        while self._timers and self._timers[0][0] <= now:
-            due, execution_id, run_id = heapq.heappop(self._timers)
-            fired = TimerFired(at=now, task_run_id=run_id, due=due) if run_id else ExecutionStarted(at=now)
-            self._backlog.append(Happened(execution_id, fired))
-
-    def _write_off_overdue(self) -> None:
-        now = self._world.clock.monotonic()
-        for job in self._workers.overdue(now, STOP_GRACE):
-            self._workers.write_off(job)
-            active = self._tasks.finished(job.key)
-            run: TaskRun | None = active.execution.task_runs.get(job.key[0]) if active is not None else None
-            if active is None or run is None:
-                continue
-            if job.told_to_stop_at is not None:
-                error = f"the task was told to stop and did not within {STOP_GRACE:.0f} s; its thread was given up"
-            else:
-                error = f"Timeout after {self._tasks.timeout_of(active, run)}"
-            event = AttemptFinished(
-                at=self._world.clock.now(), task_run_id=run.id, epoch=job.key[1], state=State.FAILED, error=error
-            )
-            self._backlog.append(Happened(active.execution.id, event))

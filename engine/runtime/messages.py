@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import Future
 
 from msgspec import Struct
 
-from engine.model.events import Event
+from engine.model.events import AttemptFinished, Event, FlowsStarted
 from engine.model.execution import Execution
 from engine.model.flow import Flow
 from engine.ports import LogLine, Metric
@@ -44,6 +45,25 @@ class Happened(Struct, frozen=True):
     key: tuple[str, int] | None = None
 
 
+class Called(Struct, frozen=True):
+    """A task run begins other executions, all in one commit; `key` names the worker's job that ends with it."""
+
+    execution_id: str
+    event: FlowsStarted | AttemptFinished
+    new: tuple[tuple[Flow, Execution], ...]
+    again: tuple[tuple[Flow, str], ...]  #: those that are restarted
+    key: tuple[str, int]
+
+
+class Found(Struct, frozen=True):
+    """The answer to `AwaitFlows`: the calls that have not ended, and as which execution each goes on."""
+
+    execution_id: str
+    task_run_id: str
+    going_on: Mapping[str, tuple[Flow, str]]
+    key: tuple[str, int]
+
+
 class Told(Struct, frozen=True):
     """A log line or metric of a running attempt."""
 
@@ -70,4 +90,4 @@ class Stop(Struct, frozen=True):
     grace: float
 
 
-Message = Submit | Request | Adopt | Happened | Told | Wake | Lent | Stop
+Message = Submit | Request | Adopt | Happened | Called | Found | Told | Wake | Lent | Stop

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from engine.core.context import Context
 from engine.core.rendering import APPLYING, OUTPUTS, needs_outside
 from engine.core.starting import template_of
-from engine.errors import PluginBroken
+from engine.errors import PenstockError, PluginBroken, TaskFailed
 from engine.expressions import language
 from engine.model.commands import Evaluate
 from engine.model.events import AttemptFinished
@@ -15,19 +15,23 @@ from engine.model.execution import Execution, TaskRun
 from engine.model.flow import RunnableTask
 from engine.model.state import State
 from engine.ports import LogLine, Metric
-from engine.runtime.attempt import Question, run_attempt, run_evaluation, set_deadline
+from engine.runtime.attempt import Question, failed_attempt, run_attempt, run_evaluation, set_deadline
 from engine.runtime.batch import Active
-from engine.runtime.context import Assignment, AttemptContext, folder_of
+from engine.runtime.calls import Begun, Calls
+from engine.runtime.context import Assignment, AttemptContext
 from engine.runtime.keyvalues import KeyValues
 from engine.runtime.masking import Masker
-from engine.runtime.messages import Happened, Message, Told, Wake
+from engine.runtime.messages import Called, Found, Happened, Message, Told, Wake
 from engine.runtime.outside import Asker
 from engine.runtime.sealing import revealing
 from engine.runtime.workers import Job, Workers
 from engine.runtime.world import World
+from engine.sdk.flows import StartFlows
 
 #: The epoch under which evaluations are known to the workers; attempts count from 1.
 EVALUATION = 0
+#: What the search for the executions that a task run waits for is known by.
+CALLS = "calls"
 
 
 class Tasks:
@@ -39,6 +43,7 @@ class Tasks:
         self._post = post
         self._owners: dict[tuple[str, int], Active] = {}
         self._pure: dict[str, bool] = {}
+        self._calls = Calls(flows=world.flows, creator=world.creator, store=world.store)
         store = world.store  # the loop runs, so this engine may write; the store takes writes from any thread
         self._kv = KeyValues(lambda: store, lambda write: write.perform(store), world.clock.now)
 
@@ -83,7 +88,10 @@ class Tasks:
         task = _runnable(active, run)
         context = self._context(active, run, emit)
         context.claimed_at = run.attempts[-1].started_at
-        return run_attempt(context, self._world.types.task_class(task.type))
+        finished = run_attempt(context, self._world.types.task_class(task.type))
+        if isinstance(finished, StartFlows):
+            return failed_attempt(context, PluginBroken(f"{task.type} is pure, so it cannot run flows"))
+        return finished
 
     def start_attempt(self, active: Active, run: TaskRun) -> None:
         """Hand a claimed attempt to a worker."""
@@ -93,24 +101,50 @@ class Tasks:
         context.make_stoppable()
 
         def work() -> None:
-            event = self._attempt(context)
+            answer = self._attempt(context)
             context.close()
-            self._post(Happened(execution_id, event, key))
+            if isinstance(answer, Begun):
+                self._post(Called(execution_id, answer.event, answer.new, answer.again, key))
+            else:
+                self._post(Happened(execution_id, answer, key))
 
         self._owners[key] = active
         self._workers.submit(Job(key, work, context))
 
-    def _attempt(self, context: AttemptContext) -> AttemptFinished:
+    def _attempt(self, context: AttemptContext) -> AttemptFinished | Begun:
         run, task = context.assignment.run, context.assignment.task
-        problem = set_deadline(context, self._world.clock)
+        ended = self._calls.ended(run.calls, context) if run.calls is not None else None
+        problem = set_deadline(context, self._world.clock) if ended is None else None
         if context.deadline is not None:
             self._post(Wake())
-        if problem is None:
+        try:
+            if problem is not None:
+                raise TaskFailed(problem)
+            answer = run_attempt(context, self._world.types.task_class(task.type), ended)
+            return self._calls.begin(context, answer) if isinstance(answer, StartFlows) else answer
+        except Exception as error:  # noqa: BLE001  # what it wants begun may be anything, too
+            return failed_attempt(context, error)
+
+    def look_for_flows(self, active: Active, run: TaskRun) -> None:
+        """Have a worker find out how the executions stand that a task run waits for."""
+        key = (f"{run.id}/{CALLS}", run.epoch)
+        execution_id, calls = run.execution_id, run.calls or ()
+
+        def work() -> None:
             try:
-                return run_attempt(context, self._world.types.task_class(task.type))
-            except PluginBroken as error:
-                problem = error.message
-        return AttemptFinished(at=context.now(), task_run_id=run.id, epoch=run.epoch, state=State.FAILED, error=problem)
+                self._post(Found(execution_id, run.id, self._calls.going_on(calls), key))
+            except PenstockError as error:
+                lost = AttemptFinished(
+                    at=self._world.clock.now(),
+                    task_run_id=run.id,
+                    epoch=run.epoch,
+                    state=State.FAILED,
+                    error=error.message,
+                )
+                self._post(Happened(execution_id, lost, key))
+
+        self._owners[key] = active
+        self._workers.submit(Job(key, work, _Evaluation()))
 
     def start_evaluation(self, active: Active, execution: Execution, command: Evaluate) -> None:
         """Have a worker find the value of an expression that calls out, as of the snapshot `execution`."""
@@ -130,7 +164,6 @@ class Tasks:
             flow_id=flow.id,
             execution_id=execution.id,
             execution=execution,
-            folder=folder_of(flow, run) if run is not None else None,
             mask=masker.add,
         )
         question = Question(
@@ -149,14 +182,28 @@ class Tasks:
         self._owners[key] = active
         self._workers.submit(Job(key, work, control))
 
+    def overdue(self, now: float, grace: float) -> Iterator[tuple[Active, AttemptFinished]]:
+        """Give up what should have ended by now, and say how that ends it."""
+        for job in self._workers.overdue(now, grace):
+            self._workers.write_off(job)
+            active = self.finished(job.key)
+            run = active.execution.task_runs.get(job.key[0]) if active is not None else None
+            if active is None or run is None:
+                continue
+            if job.told_to_stop_at is not None:
+                error = f"the task was told to stop and did not within {grace:.0f} s; its thread was given up"
+            else:
+                error = f"Timeout after {_runnable(active, run).timeout or 'its time'}"
+            at = self._world.clock.now()
+            yield (
+                active,
+                AttemptFinished(at=at, task_run_id=run.id, epoch=job.key[1], state=State.FAILED, error=error),
+            )
+
     def finished(self, key: tuple[str, int]) -> Active | None:
         """A job has ended, or is given up: whose it was; None when it had been given up before."""
         self._workers.release(key)
         return self._owners.pop(key, None)
-
-    def timeout_of(self, active: Active, run: TaskRun) -> str:
-        """The task's `timeout` as it was written, for the message."""
-        return _runnable(active, run).timeout or "its time"
 
 
 class _Evaluation:

@@ -7,7 +7,10 @@ from typing import Protocol
 from msgspec import Struct
 
 from engine.core import Facts
+from engine.model.execution import Execution
+from engine.model.flow import Flow
 from engine.ports import Cipher, Clock, Store
+from engine.runtime.creation import Creator
 from engine.runtime.outside import Reach
 from engine.sdk import Effect, Task
 
@@ -20,10 +23,22 @@ class TaskTypes(Protocol):
     def effect(self, type_: str) -> Effect: ...
 
 
+class FlowSource(Protocol):
+    """Where flows come from."""
+
+    def find(self, namespace: str, flow_id: str, revision: int | None = None) -> Flow:
+        """A stored flow, by default its newest revision. Raises NotFound, FlowInvalid."""
+
+    def flow_of(self, execution: Execution) -> Flow:
+        """The revision that an execution runs. Raises NotFound, FlowInvalid."""
+
+
 class World(Struct, frozen=True, kw_only=True):
     store: Store
     types: TaskTypes
     clock: Clock
     facts: Facts
     cipher: Cipher  #: seals and opens the secrets among inputs and outputs
+    flows: FlowSource  #: what tasks may begin
+    creator: Creator
     outside: Reach  #: what the expressions and the tasks of an asker may call out to

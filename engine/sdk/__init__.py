@@ -2,8 +2,10 @@
 
 from engine.errors import ExpressionError, RetryLater, TaskCancelled, TaskFailed
 from engine.model.keyvalue import KeyValue, ValueType
+from engine.model.state import State
 from engine.sdk.context import LOG_LEVELS, LogLevel, RunContext, truthy
 from engine.sdk.files import FileAccess
+from engine.sdk.flows import EndedFlow, Ending, FlowCall, StartFlows
 from engine.sdk.ion import read_rows, write_rows
 from engine.sdk.keyvalues import KeyValues, checked_key
 from engine.sdk.task import Definition, Effect, Example, Output, Secret, Static, Task
@@ -12,9 +14,12 @@ __all__ = [
     "LOG_LEVELS",
     "Definition",
     "Effect",
+    "EndedFlow",
+    "Ending",
     "Example",
     "ExpressionError",
     "FileAccess",
+    "FlowCall",
     "KeyValue",
     "KeyValues",
     "LogLevel",
@@ -22,6 +27,8 @@ __all__ = [
     "RetryLater",
     "RunContext",
     "Secret",
+    "StartFlows",
+    "State",
     "Static",
     "Task",
     "TaskCancelled",

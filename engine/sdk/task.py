@@ -17,7 +17,7 @@ has been rendered and every value has its declared type.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -25,6 +25,7 @@ from pydantic.alias_generators import to_camel
 
 from engine.model.flow import Task as FlowTask
 from engine.sdk.context import RunContext
+from engine.sdk.flows import EndedFlow, Ending, StartFlows
 
 #: The properties that every task has, whatever it does. They are the engine's; no task type can have its own.
 RESERVED = frozenset(key for name, field in FlowTask.model_fields.items() for key in (name, field.alias or name))
@@ -108,6 +109,13 @@ class Task(Definition):
         """
         return None
 
-    def run(self, ctx: RunContext) -> Output | Mapping[str, Any] | None:
+    def run(self, ctx: RunContext) -> Output | Mapping[str, Any] | StartFlows | None:
         """Do the work. Raise TaskFailed for a failure of the work; any other exception counts as one too."""
+        raise NotImplementedError
+
+    def flows_ended(self, ctx: RunContext, ended: Iterable[EndedFlow]) -> Output | Mapping[str, Any] | Ending | None:
+        """Go on after `run` has returned `StartFlows`, in the order of its calls. The same attempt, on another thread.
+
+        The properties have been rendered anew.
+        """
         raise NotImplementedError

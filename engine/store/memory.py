@@ -12,7 +12,7 @@ from threading import RLock
 from typing import Any
 
 from engine.errors import Fenced
-from engine.model.execution import Execution, TaskRun
+from engine.model.execution import Caller, Execution, TaskRun
 from engine.model.keyvalue import KeyValue
 from engine.model.state import TERMINAL
 from engine.ports import (
@@ -125,6 +125,14 @@ class MemoryStore:
         found.sort(key=lambda summary: (summary.started_at, summary.id), reverse=not where.oldest_first)
         return found[where.offset : where.offset + where.limit], len(found)
 
+    def called_by(self, caller: Caller) -> list[ExecutionSummary]:
+        with self._lock:
+            stored = list(self._executions.values())
+        of_caller = [codec.to_text(caller.execution_id), codec.to_text(caller.task_run_id)]
+        called = [row for row in stored if [*row[_CALLER]] == of_caller]
+        found = [rows.read_summary([row[place] for place in _SUMMARY]) for row in called]
+        return sorted(found, key=lambda summary: (summary.started_at, summary.id))
+
     def unfinished(self) -> list[str]:
         with self._lock:
             stored = list(self._executions.values())
@@ -158,7 +166,7 @@ class MemoryStore:
         with self._lock:
             was_there = self._executions.pop(execution_id, None) is not None
             for kept in (self._task_runs, self._logs, self._metrics):
-                kept.pop(execution_id, None)  # type: ignore[attr-defined]
+                kept.pop(execution_id, None)
         return was_there
 
     def purge(
@@ -175,11 +183,19 @@ class MemoryStore:
         with self._lock:
             every = [rows.read_summary([row[place] for place in _SUMMARY]) for row in self._executions.values()]
             concerned = [row for each in every if where.concerns(each) for row in self._logs.get(each.id, ())]
-            lines = sorted(row for row in concerned if where.fits(rows.read_log(row)))[: where.limit]
+            meant = [row for row in concerned if where.fits(rows.read_log(row))]
+            lines = sorted(meant, key=lambda row: int(row[0]))[: where.limit]
             for row in lines:
                 self._logs[codec.from_text(row[1])].remove(row)
         return len(lines)
 
+    def meta(self, key: str) -> Any:
+        with self._lock:
+            text = self._meta.get(key)
+        return None if text is None else codec.from_json(text)
+
+    def set_meta(self, key: str, value: Any) -> None:
+        _key, text = rows.meta_row(key, value)
         with self._lock:
             if value is None:
                 self._meta.pop(key, None)
@@ -188,13 +204,6 @@ class MemoryStore:
 
     def kv_get(self, namespace: str, key: str) -> KeyValue | None:
         with self._lock:
-    def meta(self, key: str) -> Any:
-        with self._lock:
-            text = self._meta.get(key)
-        return None if text is None else codec.from_json(text)
-
-    def set_meta(self, key: str, value: Any) -> None:
-        _key, text = rows.meta_row(key, value)
             row = self._kv.get((namespace, key))
         return None if row is None else rows.read_keyvalue(row)
 

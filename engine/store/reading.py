@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
-from engine.model.execution import Execution
+from engine.model.execution import Caller, Execution
 from engine.model.state import TERMINAL, State
 from engine.ports import ExecutionFilter, ExecutionSummary, LogFilter, LogLine, Metric
 from engine.store import rows
@@ -35,6 +35,14 @@ def page(connection: Connection, where: ExecutionFilter) -> tuple[list[Execution
     order = by if where.oldest_first else tuple(column.desc() for column in by)
     query = select(*SUMMARY).where(*conditions).order_by(*order).limit(where.limit).offset(where.offset)
     return [rows.read_summary(row) for row in connection.execute(query)], total
+
+
+def called_by(connection: Connection, caller: Caller) -> list[ExecutionSummary]:
+    columns = executions.c
+    query = select(*SUMMARY).where(
+        columns.caller_id == to_text(caller.execution_id), columns.caller_task_run_id == to_text(caller.task_run_id)
+    )
+    return [rows.read_summary(row) for row in connection.execute(query.order_by(columns.started_at, columns.id))]
 
 
 def unfinished(connection: Connection) -> list[str]:

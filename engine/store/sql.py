@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select
 
-from engine.model.execution import Execution
+from engine.model.execution import Caller, Execution
 from engine.model.keyvalue import KeyValue
 from engine.ports import (
     ExecutionChange,
@@ -64,6 +64,10 @@ class SqlStore:
         with self.database.reading() as connection:
             return reading.page(connection, where)
 
+    def called_by(self, caller: Caller) -> list[ExecutionSummary]:
+        with self.database.reading() as connection:
+            return reading.called_by(connection, caller)
+
     def unfinished(self) -> list[str]:
         with self.database.reading() as connection:
             return reading.unfinished(connection)
@@ -100,14 +104,14 @@ class SqlStore:
         with self.database.writing() as connection:
             return removing.log_lines(connection, where)
 
-        return None if text is None else codec.from_json(text)
-
-    def set_meta(self, key: str, value: Any) -> None:
-        name, text = rows.meta_row(key, value)
     def meta(self, key: str) -> Any:
         query = select(tables.meta.c.value).where(tables.meta.c.key == codec.to_text(key))
         with self.database.reading() as connection:
             text = connection.execute(query).scalar_one_or_none()
+        return None if text is None else codec.from_json(text)
+
+    def set_meta(self, key: str, value: Any) -> None:
+        name, text = rows.meta_row(key, value)
         with self.database.writing() as connection:
             connection.execute(delete(tables.meta).where(tables.meta.c.key == name))
             if value is not None:

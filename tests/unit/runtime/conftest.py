@@ -19,7 +19,9 @@ from engine.model.flow import Flow
 from engine.model.state import State
 from engine.runtime.cipher import InstanceCipher
 from engine.runtime.clock import SystemClock
+from engine.runtime.creation import Creator
 from engine.runtime.ids import new_id
+from engine.runtime.library import Library
 from engine.runtime.loop import Loop
 from engine.runtime.outside import Asker
 from engine.runtime.world import World
@@ -95,12 +97,17 @@ class Bench:
         return FileAccess(self.storage, namespace=asker.namespace, folder=asker.folder)
 
     def new_loop(self, workers: int = 4) -> Loop:
+        clock, cipher = SystemClock(), InstanceCipher(base64.b64encode(bytes(32)).decode(), Path("unused"))
         world = World(
             store=self.store,
             types=self.types,  # type: ignore[arg-type]
-            clock=SystemClock(),
+            clock=clock,
             facts=Facts(),
-            cipher=InstanceCipher(base64.b64encode(bytes(32)).decode(), Path("unused")),
+            cipher=cipher,
+            flows=Library(lambda: self.store, self.types, (), clock),  # type: ignore[arg-type]
+            creator=Creator(
+                clock=clock, facts=Facts(), functions=self.functions, cipher=lambda: cipher, files=lambda: self.storage
+            ),
             outside=self,
         )
         loop = Loop(world, workers=workers)
