@@ -12,7 +12,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
+from engine.model.containers import ROUND
 from engine.model.duration import format_duration
 from engine.model.execution import Attempt, Execution, History, StateChange, TaskRun
 from engine.model.sealed import MASK, ciphertext_of
@@ -41,12 +43,21 @@ def execution_json(execution: Execution) -> Json:
         outputs=json_ready(execution.outputs),
         labels=_labels(execution.labels),
         state=_state_json(execution.history),
-        taskRunList=[task_run_json(run) for run in execution.in_order()],
+        taskRunList=[task_run_json(as_shown(run, execution.task_runs)) for run in execution.in_order()],
         trigger=json_ready(execution.trigger),
         parentId=execution.parent_id,
         originalId=execution.original_id,
         error=execution.error,
     )
+
+
+def as_shown(run: TaskRun, runs: Mapping[str, TaskRun]) -> TaskRun:
+    """A task run as people see it: a round of a Loop has the id of its Loop, and the value that it is about."""
+    loop = runs.get(run.parent_id) if run.parent_id is not None and run.task_id.endswith(ROUND) else None
+    if loop is None or loop.items is None or run.iteration is None:
+        return run
+    item = loop.items[run.iteration]
+    return replace(run, task_id=loop.task_id, value=item if isinstance(item, str) else item[1])
 
 
 def task_run_json(run: TaskRun) -> Json:
@@ -206,7 +217,7 @@ class ExecutionTree:
         shown, more = self._pick(parent, breadth)
         for position, run_id in enumerate(shown):
             here = (*branch, position == len(shown) - 1 and not more)
-            yield TreeLine(branch=here, run=self.runs[run_id])
+            yield TreeLine(branch=here, run=as_shown(self.runs[run_id], self.runs))
             yield from self._walk(run_id, here, breadth)
         if more:
             yield TreeLine(branch=(*branch, True), run=None, more=more)
@@ -228,6 +239,12 @@ class ExecutionTree:
 
 def first_failure(runs: Iterable[TaskRun]) -> TaskRun | None:
     """The task run that explains a failed execution: the first that failed by itself, not through what it holds."""
-    failed = sorted((run for run in runs if run.state is State.FAILED), key=lambda run: (run.history[-1].at, run.seq))
+    known = {run.id: run for run in runs}
+    failed = [run for run in known.values() if run.state is State.FAILED]
     holders = {run.parent_id for run in failed}
-    return next((run for run in failed if run.id not in holders), None)
+    first = min((run for run in failed if run.id not in holders), key=_ended, default=None)
+    return as_shown(first, known) if first is not None else None
+
+
+def _ended(run: TaskRun) -> tuple[datetime, int]:
+    return run.history[-1].at, run.seq

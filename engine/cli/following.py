@@ -30,7 +30,7 @@ from engine.cli.tree import run_duration, run_title, tree_text
 from engine.model.execution import Execution, TaskRun
 from engine.model.state import State
 from engine.ports import LogLine
-from engine.present import ExecutionTree
+from engine.present import ExecutionTree, as_shown
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
@@ -75,7 +75,7 @@ class PlainView(View):
             if self._shown.get(run.id) is not run.state and run.state is not State.CREATED:
                 # What happens in one instant: a container starts before what it holds, and ends after it.
                 rank, order = (2, -run.seq) if run.is_terminal else (0, run.seq)
-                lines.append((run.history[-1].at, rank, order, _state_text(run)))
+                lines.append((run.history[-1].at, rank, order, _state_text(as_shown(run, execution.task_runs))))
             self._shown[run.id] = run.state
             if run.is_terminal:
                 del self._shown[run.id]

@@ -10,6 +10,7 @@ from engine.model.state import AttemptState, State
 from engine.ports import ExecutionSummary, FlowRecord, LogLine
 from engine.present import (
     ExecutionTree,
+    as_shown,
     execution_json,
     first_failure,
     flow_json,
@@ -199,3 +200,27 @@ def test_drawing_costs_the_lines_drawn() -> None:
     tree.runs = Counted(tree.runs)
     tree.lines(30)
     assert Counted.looks < 1_000
+
+
+class TestRoundsOfALoop:
+    """They have a task run each, which is shown under the name of the Loop, with the value that it is about."""
+
+    loop = task_run(0, State.RUNNING, id="l", task_id="each", items=("a", ("k", "b")))
+    first = task_run(1, State.FAILED, id="r0", task_id="each[]", parent="l", value="0", iteration=0)
+    second = task_run(2, State.RUNNING, id="r1", task_id="each[]", parent="l", value="1", iteration=1)
+
+    def test_in_json(self) -> None:
+        runs = execution_json(execution(self.loop, self.first, self.second))["taskRunList"]
+        assert [(run["taskId"], run.get("value")) for run in runs] == [("each", None), ("each", "a"), ("each", "b")]
+
+    def test_in_the_tree(self) -> None:
+        shown = [line.run for line in ExecutionTree([self.loop, self.first, self.second]).lines()]
+        assert [(run.task_id, run.value) for run in shown if run] == [("each", None), ("each", "a"), ("each", "b")]
+
+    def test_as_what_failed(self) -> None:
+        failed = first_failure([self.loop, self.first])
+        assert failed is not None
+        assert (failed.task_id, failed.value) == ("each", "a")
+
+    def test_all_else_is_as_it_is(self) -> None:
+        assert as_shown(self.loop, {}) is self.loop
