@@ -125,7 +125,7 @@ def test_a_failure_of_the_flow_is_one_of_the_task_unless_it_is_not_transmitted(
 
 
 def test_a_warning_is_transmitted_as_a_warning(engine: Engine) -> None:
-    stored(engine, CHILD.replace("errorMessage: no luck", "errorMessage: no luck, allowFailure: true"))
+    stored(engine, CHILD.replace("errorMessage: no luck", "allowFailure: true"))
     execution = run(engine, parent("inputs: {fail: true}"))
     assert (execution.state, call_of(execution).state) == (State.WARNING, State.WARNING)
 
