@@ -15,13 +15,23 @@ from typing import Any, Self
 from engine.catalog import Catalog
 from engine.core import Facts
 from engine.core.inputs import Ask
+from engine.core.labels import execution_labels
 from engine.expressions import keep_compiled
 from engine.files.local import LocalFiles
+from engine.model.events import (
+    KillRequested,
+    LabelsSet,
+    PauseRequested,
+    RestartRequested,
+    StartForced,
+    StatusChanged,
+)
 from engine.model.execution import Execution
 from engine.model.flow import Flow
 from engine.model.state import TERMINAL, State
 from engine.ports import ExecutionFilter, ExecutionSummary, Files, FlowRecord, Store
 from engine.runtime import environment
+from engine.runtime.actions import Actions, Revision
 from engine.runtime.cipher import KEY_FILE, InstanceCipher
 from engine.runtime.clock import SystemClock
 from engine.runtime.creation import Creator, NewExecution
@@ -29,6 +39,7 @@ from engine.runtime.dispatcher import Dispatcher
 from engine.runtime.followers import OnChange
 from engine.runtime.guest import patiently
 from engine.runtime.host import Host
+from engine.runtime.ids import new_id as unique_id
 from engine.runtime.keyvalues import KeyValues
 from engine.runtime.library import Library
 from engine.runtime.loop import Loop
@@ -155,7 +166,30 @@ class Engine:
 
     def _new_host(self, loop: Loop) -> Host:
         dispatcher = self._dispatcher
-        return Host(loop, dispatcher.begin_for_guest, dispatcher.resume, write=self._write, now=self._clock.now)
+        actions = self._actions
+        return Host(
+            loop,
+            dispatcher.begin_for_guest,
+            dispatcher.resume,
+            actions.ask,
+            actions.replay_for_guest,
+            write=self._write,
+            now=self._clock.now,
+        )
+
+    @cached_property
+    def _actions(self) -> Actions:
+        return Actions(
+            self._ownership,
+            self._dispatcher,
+            self.library,
+            self._creator,
+            self.facts,
+            self._clock,
+            store=lambda: self.store,
+            files=lambda: self.files,
+            on_wait=lambda why: self.on_wait(why),
+        )
 
     @cached_property
     def _dispatcher(self) -> Dispatcher:
@@ -228,20 +262,106 @@ class Engine:
     ) -> NewExecution:
         return self._creator.create(flow if isinstance(flow, Flow) else self.load(flow), inputs, labels)
 
-    def follow(self, execution_id: str, on_change: OnChange | None = None, timeout: float | None = None) -> Execution:
-        """Wait until an execution has ended. Raises NotFound; TimeoutError after `timeout` seconds."""
-        return self._dispatcher.follow(execution_id, on_change, timeout)
+    def follow(
+        self,
+        execution_id: str,
+        on_change: OnChange | None = None,
+        timeout: float | None = None,
+        first: Callable[[], object] | None = None,
+    ) -> Execution:
+        """Wait until an execution has ended. Raises NotFound; TimeoutError after `timeout` seconds.
+
+        `first` is what moves it, such as a restart; it is done as soon as nothing that follows from it can be missed.
+        """
+        return self._dispatcher.follow(execution_id, on_change, timeout, first)
 
     def execution(self, execution_id: str) -> Execution:
         """An execution with its task runs. Raises NotFound."""
         return self._dispatcher.execution(execution_id)
 
+    # -- what persons do to executions: each is committed when it returns, and raises IllegalState if it does not fit
+
     def kill(self, execution_id: str, reason: str = "killed by its user") -> None:
-        """Ask a running execution to stop; `follow` tells when it has.
+        """Ask an execution to stop, and those that it waits for; `follow` tells when it has.
 
         Inside a signal handler, this neither waits nor raises for an execution that this engine runs or follows.
         """
-        self._dispatcher.kill(execution_id, reason)
+        if self._dispatcher.is_close(execution_id):
+            self._dispatcher.kill(execution_id, reason)
+        else:
+            self._actions.ask(execution_id, KillRequested(at=self._clock.now(), reason=reason))
+
+    def restart(
+        self, execution_id: str, revision: Revision | None = None, *, by: str | None = None, new_id: str | None = None
+    ) -> Execution:
+        """Run again what failed, was killed or is paused: in the same execution, or on `revision` in a new one."""
+        if revision is not None:
+            return self._actions.restart_on(execution_id, revision, new_id or unique_id())
+        return self._actions.ask(execution_id, RestartRequested(at=self._clock.now(), by=by))
+
+    def replay(
+        self,
+        execution_id: str,
+        from_task: str | None = None,
+        *,
+        revision: Revision | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        outputs: Mapping[str, Mapping[str, Any]] | None = None,
+        new_id: str | None = None,
+    ) -> Execution:
+        """Do an execution again, as a new one: from the start, or from a task on, with what came before it kept.
+
+        A task is a task's id, `id[value]` in a loop, or a task run's id. `inputs` are those that are other than before;
+        `outputs` what tasks before `from_task` are to have given, by task. Raises InputsInvalid, NotFound, UsageError.
+        """
+        new_id = new_id or unique_id()
+        return self._actions.replay_from(execution_id, from_task, new_id, revision, inputs or {}, outputs or {})
+
+    def runs(self, execution_id: str) -> bool:
+        """Whether it is this very engine that moves the execution now."""
+        return self._dispatcher.is_close(execution_id)
+
+    def pause(self, execution_id: str, *, by: str | None = None) -> Execution:
+        """Let nothing new start until the execution is resumed."""
+        return self._actions.ask(execution_id, PauseRequested(at=self._clock.now(), by=by))
+
+    def resume(
+        self,
+        execution_id: str,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        task: str | None = None,
+        by: str | None = None,
+    ) -> Execution:
+        """Let a paused execution go on. `task` names one pause of several, as for `replay`. Raises InputsInvalid."""
+        return self._actions.resume(execution_id, inputs, task, by)
+
+    def change_task_run(self, execution_id: str, task: str, state: State, *, by: str | None = None) -> Execution:
+        """Take a task run for one that ended so, and go on from there. `task` is as for `replay`."""
+        return self._actions.change_task_run(execution_id, task, state, by)
+
+    def change_status(self, execution_id: str, state: State, *, by: str | None = None) -> Execution:
+        """Give an execution that has ended another final state; nothing runs because of it."""
+        return self._actions.ask(execution_id, StatusChanged(at=self._clock.now(), state=state, by=by))
+
+    def force_run(self, execution_id: str, *, by: str | None = None) -> Execution:
+        """Begin an execution that waits for its time or its place; let a paused one go on."""
+        if self.execution(execution_id).state is State.PAUSED:
+            return self.resume(execution_id, by=by)
+        return self._actions.ask(execution_id, StartForced(at=self._clock.now(), by=by))
+
+    def unqueue(self, execution_id: str, *, by: str | None = None) -> Execution:
+        """Begin an execution that is QUEUED for a place."""
+        return self._actions.unqueue(execution_id, by)
+
+    def set_labels(self, execution_id: str, labels: Mapping[str, str]) -> Execution:
+        """Merge labels into those that the execution has. Raises InputsInvalid for names of the engine's."""
+        execution_labels({}, labels, correlation_id=execution_id)  # refuses those of the engine
+        return self._actions.ask(execution_id, LabelsSet(at=self._clock.now(), labels=dict(labels)))
+
+    def delete(self, execution_id: str, *, force: bool = False) -> None:
+        """Remove an execution that has ended, with its logs and files; with `force` one that runs is killed first."""
+        self._actions.delete(execution_id, force=force)
 
     def unfinished(self) -> list[ExecutionSummary]:
         """Executions that have not ended, oldest first."""

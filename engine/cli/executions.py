@@ -34,7 +34,7 @@ _TREE_LINES = 200
 
 @click.group(cls=Group)
 def executions() -> None:
-    """Look at what has run. ID may be `latest`."""
+    """Look at what has run, and do something about it. ID may be `latest`."""
 
 
 @executions.command("list")

@@ -28,11 +28,11 @@ def inputs_of(flow: Flow, given: Sequence[str], file: str | None) -> dict[str, A
     """The inputs that `--inputs` and `-i` give; the latter win. Raises UsageError."""
     declared = {item.id: item for item in flow.inputs}
     values = key_values(given, "--input")
-    return {**_from_file(file), **{name: _given(declared.get(name), value) for name, value in values.items()}}
+    return {**values_of_file(file), **{name: _given(declared.get(name), value) for name, value in values.items()}}
 
 
-def _from_file(file: str | None) -> dict[str, Any]:
-    """The inputs of a YAML or JSON file."""
+def values_of_file(file: str | None) -> dict[str, Any]:
+    """The map in a YAML or JSON file; an empty one without a file. Raises UsageError."""
     if file is None:
         return {}
     from engine.dialect import report
@@ -46,7 +46,7 @@ def _from_file(file: str | None) -> dict[str, Any]:
     if document.problems:
         raise UsageError(report(document.problems))
     if not isinstance(document.data, dict | None):
-        raise UsageError(f"{file} should hold a map from input names to values")
+        raise UsageError(f"{file} should hold a map of names and values")
     return dict(document.data or {})
 
 

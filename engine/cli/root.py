@@ -24,7 +24,7 @@ SUBCOMMANDS = {
     "run": ("engine.cli.run:run", "Run a flow and follow it to its end."),
     "validate": ("engine.cli.validate:validate", "Check flows without running them."),
     "migrate": ("engine.cli.migrate:migrate", "Rewrite flows for another version of Kestra."),
-    "executions": ("engine.cli.executions:executions", "Look at what has run."),
+    "executions": ("engine.cli.executions_acting:executions", "Look at what has run, and do something about it."),
     "flows": ("engine.cli.flows:flows", "Look at the stored flows."),
     "plugins": ("engine.cli.plugins:plugins", "Look at the task types there are."),
     "kv": ("engine.cli.kv:kv", "Look at and change what flows remember."),

@@ -92,18 +92,33 @@ class Dispatcher:
 
     # -- following
 
-    def follow(self, execution_id: str, on_change: OnChange | None = None, timeout: float | None = None) -> Execution:
-        """Wait until an execution has ended. Raises NotFound; TimeoutError after `timeout` seconds."""
+    def follow(
+        self,
+        execution_id: str,
+        on_change: OnChange | None = None,
+        timeout: float | None = None,
+        first: Callable[[], object] | None = None,
+    ) -> Execution:
+        """Wait until an execution has ended. Raises NotFound; TimeoutError after `timeout` seconds.
+
+        `first` moves the execution, and is done as soon as nothing that follows from it can be missed.
+        """
+        if first is not None and self._ownership.elsewhere is not None:
+            self._ownership.take()
         if self._ownership.elsewhere is not None:
-            execution = self.execution(execution_id)
-            return execution if execution.is_over else self._follow_there(execution_id, on_change, timeout)
+            if first is None and (execution := self.execution(execution_id)).is_over:
+                return execution
+            return self._follow_there(execution_id, on_change, timeout, first)
         news, leave = self._ownership.loop.followers.add(execution_id)
         try:
+            if first is not None:
+                first()
             execution = self.execution(execution_id)
-            if execution.is_over:
+            if execution.is_over and first is None:
                 return execution
             guest, loop = self._ownership.guest, self._ownership.loop
-            if guest is not None and guest.began(execution_id) and not loop.runs(execution_id):
+            begun_there = guest is not None and guest.began(execution_id) and not loop.runs(execution_id)
+            if first is None and begun_there:
                 self.resume(execution_id)  # the engine that had it died, and this one took its place
             return until_it_ends(lambda: news.get(timeout=timeout), on_change)
         except Empty:
@@ -111,7 +126,13 @@ class Dispatcher:
         finally:
             leave()
 
-    def _follow_there(self, execution_id: str, on_change: OnChange | None, timeout: float | None = None) -> Execution:
+    def _follow_there(
+        self,
+        execution_id: str,
+        on_change: OnChange | None,
+        timeout: float | None = None,
+        first: Callable[[], object] | None = None,
+    ) -> Execution:
         """Follow an execution that another engine runs; should that engine die, go on here with what began here."""
         guest = self._ownership.guest
         assert guest is not None
@@ -119,7 +140,7 @@ class Dispatcher:
         until = None if timeout is None else monotonic() + timeout
         tell = on_change or (lambda execution, runs, logs: None)
         try:
-            ended = guest.follow(execution_id, tell, kills=kills, until=until)
+            ended = guest.follow(execution_id, tell, kills=kills, until=until, first=first)
             if ended is not None:
                 return ended
             news, leave = self._ownership.loop.followers.add(execution_id)
@@ -135,6 +156,11 @@ class Dispatcher:
             leave()
 
     # -- stopping, and going on
+
+    def is_close(self, execution_id: str) -> bool:
+        """Whether it is followed here, or runs here: then it can be killed from within a signal handler."""
+        loop = self._ownership.running
+        return execution_id in self._kills or (loop is not None and loop.runs(execution_id))
 
     def kill(self, execution_id: str, reason: str) -> None:
         """Ask a running execution to stop. In a signal handler, neither waits nor raises for one that is followed."""

@@ -13,12 +13,13 @@ from time import monotonic
 from typing import TypeVar
 
 from engine.errors import IllegalState, StoreBusy
+from engine.model.events import Event
 from engine.model.execution import Execution
 from engine.ports import Store
 from engine.runtime.followers import OnChange
 from engine.runtime.onlooker import Onlooker
 from engine.runtime.peer import Away, Ending, Peer
-from engine.runtime.wire import Submission
+from engine.runtime.wire import Replay, Submission
 from engine.runtime.writes import Write
 
 #: Seconds that an engine may take from owning its database to listening, or from closing its door to giving it up.
@@ -54,6 +55,7 @@ class Guest:
         self._peer = peer
         self._own = own
         self._mine: set[str] = set()  #: the executions that began here
+        self._asked: set[str] = set()  #: those of which something was asked here
 
     def hand_over(self, submission: Submission, on_wait: Callable[[str], None] = lambda why: None) -> bool:
         """Have the owner store and begin the execution; False if this engine owns the database now.
@@ -61,15 +63,34 @@ class Guest:
         Raises what the owner says about it, StoreBusy when it does not answer.
         """
         self._mine.add(submission.id)
+        return self._done_there(lambda: self._peer.submit(submission), self._is_stored(submission.id), on_wait)
+
+    def replay(self, replay: Replay, on_wait: Callable[[str], None]) -> bool:
+        """Have the owner begin a replay, as `hand_over` does."""
+        self._mine.add(replay.id)
+        return self._done_there(lambda: self._peer.replay(replay), self._is_stored(replay.id), on_wait)
+
+    def ask(self, execution_id: str, event: Event, on_wait: Callable[[str], None]) -> bool:
+        """Have the owner ask something of an execution; False if this engine owns the database now."""
+        self._asked.add(execution_id)
+        return self._done_there(lambda: self._peer.ask(execution_id, event), lambda: False, on_wait)
+
+    def _is_stored(self, execution_id: str) -> Callable[[], bool]:
+        return lambda: self._store.execution(execution_id) is not None
+
+    def _done_there(
+        self, call: Callable[[], None], was_done: Callable[[], bool], on_wait: Callable[[str], None]
+    ) -> bool:
+        """Have the owner do something, as soon as it answers; False if this engine owns the database now."""
         begun = answered = monotonic()
         told = False
         while not self._own():
             try:
-                self._peer.submit(submission)
+                call()
                 return True
             except StoreBusy as busy:
-                if self._store.execution(submission.id) is not None:
-                    return True  # it was taken, and only the answer was lost
+                if was_done():
+                    return True  # only the answer was lost
                 if isinstance(busy, Ending):
                     answered = monotonic()
                 elif not isinstance(busy, Away) or monotonic() - answered > STARTING:
@@ -86,7 +107,7 @@ class Guest:
 
     def began(self, execution_id: str) -> bool:
         """Whether the execution was handed over from here."""
-        return execution_id in self._mine
+        return execution_id in self._mine or execution_id in self._asked
 
     def adopt(self, execution_id: str) -> bool:
         """Have the owner go on with an execution; False when it does already, or nothing is left to do."""
@@ -108,19 +129,24 @@ class Guest:
         *,
         kills: queue.SimpleQueue[str],
         until: float | None = None,
+        first: Callable[[], object] | None = None,
     ) -> Execution | None:
         """Follow to the end; None when its owner died and this engine owns the database now, to go on with it.
 
-        `kills` takes reasons to kill it, also from a signal handler. An execution that was not handed over here is
-        not taken over either: IllegalState when its engine is gone, and what happened to it before is not told.
-        TimeoutError when it has not ended by `until`, on the monotonic clock.
+        `kills` takes reasons to kill it, also from a signal handler; `first` is done when nothing can be missed. An
+        execution of which nothing was asked here is not taken over either: IllegalState when its engine is gone, and
+        what happened to it before is not told. TimeoutError when it has not ended by `until`, on the monotonic clock.
         """
-        mine = execution_id in self._mine
         onlooker = Onlooker(self._store, execution_id)
-        watch = _OwnerWatch(self._peer, execution_id, mine=mine)
-        before = None if mine else onlooker.look()  # what happened before is not news, unless it is the end
-        if before is not None and before.execution.is_over:
+        before = None if execution_id in self._mine else onlooker.look()  # what happened before is no news
+        if first is not None:
+            first()
+            if self._own():
+                return None
+        elif before is not None and before.execution.is_over:
             return before.execution
+        mine = execution_id in self._mine or execution_id in self._asked
+        watch = _OwnerWatch(self._peer, execution_id, mine=mine)
         while True:
             look = onlooker.look()
             if look is not None:

@@ -16,10 +16,11 @@ from msgspec import ValidationError, convert
 
 from engine import __version__
 from engine.errors import IllegalState, UsageError
-from engine.model.events import KillRequested
+from engine.model.events import Event, KillRequested
+from engine.model.execution import Execution
 from engine.runtime.followers import News
 from engine.runtime.loop import Loop
-from engine.runtime.wire import Message, Submission
+from engine.runtime.wire import Message, Replay, Submission, event_from
 from engine.runtime.writes import Write
 
 ENDING: Message = {"ending": True}
@@ -29,8 +30,8 @@ class Host:
     """Answers the messages of a `Listener`, from any thread.
 
     `begin` stores and begins an execution unless it is stored already; `resume` has the loop go on with a stored one,
-    and says whether there was anything left to do; `write` makes a small write. They raise what the other side should
-    hear.
+    and says whether there was anything left to do; `ask` asks something of one and gives it as it is then; `replay`
+    begins one that does another one again; `write` makes a small write. They raise what the other side should hear.
     """
 
     def __init__(
@@ -38,12 +39,16 @@ class Host:
         loop: Loop,
         begin: Callable[[Submission], bool],
         resume: Callable[[str], bool],
+        ask: Callable[[str, Event], Execution],
+        replay: Callable[[Replay], bool],
         write: Callable[[Write], int],
         now: Callable[[], datetime],
     ) -> None:
         self._loop = loop
         self._begin = begin
         self._resume = resume
+        self._ask = ask
+        self._replay = replay
         self._write = write
         self._now = now
         self._taking = threading.Lock()  #: an execution is taken once, however many ask
@@ -67,6 +72,10 @@ class Host:
                 return self._take(id_, partial(self._begin, _submission(message)))
             case "adopt":
                 return self._take(id_, partial(self._resume, id_))
+            case "replay":
+                return self._take(id_, partial(self._replay, _replay(message)))
+            case "ask":
+                return self._ask_of(id_, event_from(message.get("event")))
             case "kill":
                 return self._kill(id_, str(message.get("reason")))
         raise UsageError(f"process {os.getpid()} (Penstock {__version__}) does not know the verb {verb!r}")
@@ -94,19 +103,46 @@ class Host:
                 if self._ending:
                     return ENDING
                 self._guests[id_] = None
-            leave = self._loop.followers.listen(id_, partial(self._hear, id_))
-            with self._changed:
-                if id_ in self._guests:
-                    self._guests[id_] = leave
             started = False
+            self._listen(id_)
             try:
                 started = start()
             finally:
                 if not started:
-                    self._see_off(id_)
-                    leave()
-                    self._failures.pop(id_, None)  # whoever asks hears it now
+                    self._forget(id_)
             return {"taken": started}
+
+    def _ask_of(self, id_: str, event: Event) -> Message:
+        """Ask something of an execution, and see to its end one that goes on because of it."""
+        with self._taking:
+            with self._changed:
+                if self._ending and not self._loop.runs(id_):
+                    return ENDING
+                known = id_ in self._guests
+                if not known:
+                    self._guests[id_] = None
+            if not known:
+                self._listen(id_)
+            goes_on = False
+            try:
+                after = self._ask(id_, event)
+                goes_on = not (after.is_over or after.awaits_decision)
+            finally:
+                if not known and not goes_on:
+                    self._forget(id_)
+            return {}
+
+    def _listen(self, id_: str) -> None:
+        leave = self._loop.followers.listen(id_, partial(self._hear, id_))
+        with self._changed:
+            if id_ in self._guests:
+                self._guests[id_] = leave
+                return
+        leave()  # there was nothing to hear any more
+
+    def _forget(self, id_: str) -> None:
+        self._see_off(id_)
+        self._failures.pop(id_, None)  # whoever asks hears it now
 
     def _hear(self, id_: str, news: News) -> None:
         if isinstance(news, BaseException):
@@ -135,6 +171,13 @@ def _write(message: Message) -> Write:
     except ValidationError as error:
         raise UsageError(f"this write is not known to Penstock {__version__}: {error}") from None
     return write
+
+
+def _replay(message: Message) -> Replay:
+    try:
+        return convert(message.get("replay"), Replay)
+    except ValidationError as error:
+        raise UsageError(f"this replay is not known to Penstock {__version__}: {error}") from None
 
 
 def _submission(message: Message) -> Submission:

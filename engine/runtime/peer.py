@@ -14,7 +14,8 @@ from msgspec import to_builtins
 from msgspec.structs import asdict
 
 from engine.errors import StoreBusy
-from engine.runtime.wire import Connection, Message, Submission, error_from
+from engine.model.events import Event
+from engine.runtime.wire import Connection, Message, Replay, Submission, error_from, event_message
 from engine.runtime.writes import Write
 from engine.store.owner import OwnerRecord, owner_of
 
@@ -58,6 +59,14 @@ class Peer:
     def kill(self, execution_id: str, reason: str) -> None:
         """Ask an execution to stop."""
         self._call({"verb": "kill", "id": execution_id, "reason": reason})
+
+    def ask(self, execution_id: str, event: Event) -> None:
+        """Ask something of an execution. Returns once it is committed."""
+        self._call({"verb": "ask", "id": execution_id, "event": event_message(event)}, patience=SUBMIT_PATIENCE)
+
+    def replay(self, replay: Replay) -> None:
+        """Have a past execution done again. Returns once it is committed; asking again begins nothing."""
+        self._call({"verb": "replay", "id": replay.id, "replay": to_builtins(replay)}, patience=SUBMIT_PATIENCE)
 
     def write(self, write: Write) -> int:
         """Have the owner make a small write. Returns once it is committed."""

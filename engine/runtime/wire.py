@@ -13,12 +13,23 @@ from datetime import date, datetime, time, timedelta
 from time import monotonic
 from typing import Any
 
-from msgspec import Struct, to_builtins
+from msgspec import Struct, ValidationError, convert, to_builtins
 
 from engine import errors
 from engine.errors import FlowInvalid, InputsInvalid, InvariantBroken, PenstockError, UsageError
 from engine.model.diagnostic import Diagnostic, Edit, Severity
 from engine.model.duration import format_duration
+from engine.model.events import (
+    Event,
+    KillRequested,
+    LabelsSet,
+    PauseRequested,
+    RestartRequested,
+    ResumeRequested,
+    StartForced,
+    StatusChanged,
+    TaskRunChanged,
+)
 
 #: The longest line, in bytes: a flow of 1 MiB with inputs from files of 16 MiB fits.
 MAX_LINE = 48 * 1024 * 1024
@@ -35,6 +46,41 @@ class Submission(Struct, frozen=True, kw_only=True):
     file: str  #: the flow's name in messages about it
     inputs: Mapping[str, Any]
     labels: Mapping[str, str]
+
+
+class Replay(Struct, frozen=True, kw_only=True):
+    """An execution that does again what another one did. Its id is made by whoever asks, as that of a submission."""
+
+    id: str
+    of: str  #: the execution that is done again
+    revision: int | None = None  #: None is the one that it ran
+    failed_only: bool = False  #: what did not end well, rather than from `task_runs` on
+    task_runs: tuple[str, ...] = ()  #: where it begins; none is the start
+    inputs: Mapping[str, Any] = {}  #: those that are other than before
+    outputs: Mapping[str, Mapping[str, Any]] = {}  #: by task run: what it is to have given
+
+
+#: What a person may ask of an execution, by its name in a message.
+EVENTS: dict[str, type[Event]] = {
+    kind.__name__: kind
+    for kind in (
+        KillRequested, PauseRequested, ResumeRequested, RestartRequested, TaskRunChanged, StatusChanged, StartForced,
+        LabelsSet,
+    )
+}  # fmt: skip
+
+
+def event_message(event: Event) -> Message:
+    """An event as it is told."""
+    return {"kind": type(event).__name__, "fields": to_builtins(event)}
+
+
+def event_from(message: Any) -> Event:
+    """The event that a message tells of. Raises UsageError."""
+    try:
+        return convert(message["fields"], EVENTS[message["kind"]])
+    except (KeyError, TypeError, ValidationError) as error:
+        raise UsageError(f"this is nothing that can be asked of an execution: {error}") from None
 
 
 class Connection:

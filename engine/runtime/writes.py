@@ -60,5 +60,14 @@ class DeleteSecret(Struct, frozen=True, kw_only=True, tag="secret_delete"):
         return store.secret_delete(self.key)
 
 
+class DeleteExecution(Struct, frozen=True, kw_only=True, tag="execution_delete"):
+    """Remove an execution that is over, with its task runs, logs and metrics; 0 when there is none."""
+
+    id: str
+
+    def perform(self, store: Store) -> int:
+        return store.purge([self.id]).executions
+
+
 #: Any of them; `perform` is one transaction, done or not done, and harmless to repeat.
-Write = SetKey | DeleteKey | PurgeKeys | SetSecret | DeleteSecret
+Write = SetKey | DeleteKey | PurgeKeys | SetSecret | DeleteSecret | DeleteExecution

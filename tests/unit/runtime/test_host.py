@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from engine.errors import IllegalState, StoreError, UsageError
+from engine.model.events import Event, RestartRequested, StatusChanged
 from engine.model.execution import Execution, StateChange
 from engine.model.state import State
 from engine.runtime.clock import SystemClock
 from engine.runtime.host import ENDING, Host
-from engine.runtime.wire import Message, Submission
+from engine.runtime.wire import Message, Replay, Submission, event_message
 from engine.sdk import RunContext
 
 TASKS = "  - {id: w, type: t.Work, what: w}\n"
@@ -67,7 +68,13 @@ def host_of(bench: Any) -> Host:
         bench.loop.adopt(bench.flow(TASKS), execution)
         return True
 
-    return Host(bench.loop, begin, resume, lambda write: write.perform(bench.store), NOW)
+    def ask(execution_id: str, event: Event) -> Execution:
+        return bench.loop.ask(bench.flow(TASKS), execution_id, event).result(10)
+
+    def replay(wish: Replay) -> bool:
+        return begin(Submission(id=wish.id, source=TASKS, file="f.yaml", inputs={}, labels={}))
+
+    return Host(bench.loop, begin, resume, ask, replay, lambda write: write.perform(bench.store), NOW)
 
 
 def finished(host: Host) -> tuple[threading.Thread, list[str]]:
@@ -204,3 +211,34 @@ def test_to_adopt_what_runs_here_changes_nothing(bench: Any, work: Work) -> None
     work.may_end.set()
     (run,) = bench.end().in_order()
     assert len(run.attempts) == work.count == 1
+
+
+def test_what_goes_on_because_it_was_asked_to_is_seen_to_its_end(host: Host, work: Work, bench: Any) -> None:
+    work.may_end.set()
+    host.answer(submit())
+    host.finish(lambda why: None)
+    failed = event_message(StatusChanged(at=NOW(), state=State.FAILED))
+    asked = host_of(bench)
+    assert asked.answer({"verb": "ask", "id": "e1", "event": failed}) == {}
+    assert bench.store.execution("e1").state is State.FAILED, "the answer comes after the commit"
+    restart = event_message(RestartRequested(at=NOW()))
+    with pytest.raises(IllegalState, match="nothing to restart"):
+        asked.answer({"verb": "ask", "id": "e1", "event": restart})
+    waited: list[str] = []
+    asked.finish(waited.append)
+    assert waited == [], "neither of them goes on"
+    assert asked.answer({"verb": "ask", "id": "e1", "event": failed}) == ENDING
+
+
+def test_a_replay_is_begun_once(host: Host, work: Work, bench: Any) -> None:
+    work.may_end.set()
+    replay = {"verb": "replay", "id": "e2", "replay": {"id": "e2", "of": "e1"}}
+    assert host.answer(replay) == {"taken": True}
+    host.finish(lambda why: None)
+    assert bench.store.execution("e2").state is State.SUCCESS
+
+
+@pytest.mark.parametrize("event", [None, {}, {"kind": "AttemptStarted", "fields": {}}, {"kind": "StatusChanged"}])
+def test_what_cannot_be_asked_is_refused(host: Host, event: Any) -> None:
+    with pytest.raises(UsageError, match="nothing that can be asked"):
+        host.answer({"verb": "ask", "id": "e1", "event": event})
