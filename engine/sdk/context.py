@@ -114,10 +114,10 @@ class RunContext(Protocol):
     def evaluate(self, template: Any, variables: Mapping[str, Any] | None = None) -> Any:
         """Evaluate an expression to its native value; anything but text comes back as it is."""
 
-    def counter(self, name: str, value: float = 1, **tags: str) -> None:
+    def counter(self, name: str, value: float = 1, /, **tags: str) -> None:
         """Add to a counter metric of this task run."""
 
-    def timer(self, name: str, seconds: float, **tags: str) -> None:
+    def timer(self, name: str, seconds: float, /, **tags: str) -> None:
         """Report a duration as a metric of this task run."""
 
     def set_labels(self, labels: Mapping[str, str]) -> None:

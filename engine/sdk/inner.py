@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from engine.errors import TaskFailed
+from engine.dialect.document import read
+from engine.dialect.source import decode
+from engine.errors import FlowInvalid, TaskFailed
 from engine.sdk.context import RunContext
 from engine.sdk.outputs import plain
 from engine.sdk.properties import render_properties, secret_values
@@ -30,3 +32,11 @@ def run_inner(
         context.mask(secret)
     given = task.run(context)
     return plain(given)  # type: ignore[arg-type]  # what is neither outputs nor nothing is refused there
+
+
+def read_yaml(text: str) -> Any:
+    """What a text in YAML says, read as flows are. Raises TaskFailed."""
+    try:
+        return read(decode(text, "<spec>")).data
+    except FlowInvalid as error:
+        raise TaskFailed(f"this is not YAML: {error.message}", hint=error.hint) from None

@@ -171,10 +171,10 @@ class FakeContext(Changes):
             return template
         return evaluate(template, {**self.variables, **(variables or {})}, self._functions)
 
-    def counter(self, name: str, value: float = 1, **tags: str) -> None:
+    def counter(self, name: str, value: float = 1, /, **tags: str) -> None:
         self.metrics.append(Metric(name, "counter", value, tags))
 
-    def timer(self, name: str, seconds: float, **tags: str) -> None:
+    def timer(self, name: str, seconds: float, /, **tags: str) -> None:
         self.metrics.append(Metric(name, "timer", seconds, tags))
 
     def mask(self, secret: str) -> None:
