@@ -60,6 +60,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "duplicate-id": "Two tasks, inputs, outputs or triggers have the same id.",
         "unknown-dependency": "`dependsOn` names what does not exist.",
         "dependency-cycle": "Tasks or inputs wait for each other.",
+        "recursive-call": "A task runs the flow that it stands in.",
     },
     "Expressions": {
         "expression-syntax": "An expression that cannot be parsed.",

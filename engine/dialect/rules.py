@@ -12,13 +12,15 @@ from engine.dialect.declarations import check_inputs, check_triggers
 from engine.dialect.document import Path
 from engine.dialect.policies import check_sla
 from engine.dialect.suggest import did_you_mean, nearest
-from engine.dialect.timing import check_retry, check_timeout
-from engine.model.flow import Dag
+from engine.dialect.timing import check_retry, check_timeout, check_waiting
+from engine.model.flow import Dag, RunnableTask, Task
 
 #: Words that the REST paths of flows and executions already use in the place of an id.
 RESERVED_IDS = frozenset({
     "pause", "resume", "force-run", "change-status", "kill", "executions", "search", "source", "disable", "enable",
 })  # fmt: skip
+#: The tasks that run a whole flow.
+_CALLS = frozenset({"io.kestra.plugin.core.flow.Subflow", "io.kestra.plugin.core.flow.ForEachItem"})
 _SYSTEM = "system."
 _READ_ONLY = "system.readOnly"
 
@@ -40,7 +42,10 @@ def check(builder: Builder, data: Mapping[str, Any]) -> None:
     check_retry(builder, data.get("retry"), ("retry",))
     for path, task in builder.tasks:
         check_timeout(builder, task.timeout or builder.document.data_at((*path, "timeout")), (*path, "timeout"))
-        check_retry(builder, builder.document.data_at((*path, "retry")), (*path, "retry"))
+        retry = task.retry.model_dump(by_alias=True) if task.retry else builder.document.data_at((*path, "retry"))
+        check_retry(builder, retry, (*path, "retry"))
+        check_waiting(builder, task, path)
+        _check_recursion(builder, data, task, path)
         if isinstance(task, Dag):
             _check_dag(builder, task, path)
 
@@ -71,6 +76,15 @@ def _label_names(labels: Any) -> Iterator[tuple[Any, Path]]:
         for index, entry in enumerate(labels):
             if isinstance(entry, Mapping):
                 yield entry.get("key"), ("labels", index, "key")
+
+
+def _check_recursion(builder: Builder, data: Mapping[str, Any], task: Task, path: Path) -> None:
+    """A flow that runs itself may never end. What an expression names is known only when it runs."""
+    if not isinstance(task, RunnableTask) or task.type not in _CALLS:
+        return
+    called = [task.properties.get(name) for name in ("namespace", "flowId")]
+    if called == [data.get("namespace"), data.get("id")]:
+        builder.add("recursive-call", f'"{task.id}" runs the very flow that it stands in', (*path, "flowId"))
 
 
 def _check_dag(builder: Builder, dag: Dag, path: Path) -> None:

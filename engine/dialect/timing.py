@@ -9,6 +9,7 @@ from typing import Any
 from engine.dialect.build import Builder, has_template
 from engine.dialect.document import Path
 from engine.model.duration import parse_duration
+from engine.model.flow import LoopUntil, Pause, Task
 
 MAX_DURATION = timedelta(days=3660)
 MAX_ATTEMPTS = 1_000_000
@@ -27,6 +28,18 @@ def check_timeout(builder: Builder, timeout: Any, path: Path) -> None:
     """A task's timeout, unless an expression gives it."""
     if isinstance(timeout, str) and not has_template(timeout):
         check_duration(builder, timeout, path)
+
+
+def check_waiting(builder: Builder, task: Task, path: Path) -> None:
+    """How long a container waits: between two rounds, or paused."""
+    if isinstance(task, LoopUntil):
+        often = task.check_frequency
+        for name, length in (("interval", often.interval), ("maxDuration", often.max_duration)):
+            if length is not None:
+                check_duration(builder, length, (*path, "checkFrequency", name))
+    elif isinstance(task, Pause):
+        for name, length in (("pauseDuration", task.pause_duration), ("delay", task.delay)):
+            check_timeout(builder, length, (*path, name))
 
 
 def check_retry(builder: Builder, retry: Any, path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from engine.dialect.codes import CODES, GROUPS
 from engine.model.diagnostic import Severity
-from tests.unit.dialect import test_bad_yaml, test_templates
+from tests.unit.dialect import test_bad_yaml, test_recursion, test_templates
 from tests.unit.dialect.flows import CHAT, LOG, RETURN, read_flow, tasks_flow
 
 FLOW = "io.kestra.plugin.core.flow"
@@ -22,6 +22,12 @@ def task(properties: str, type_: str = RETURN) -> str:
 
 def retry(properties: str) -> str:
     return task(f"retry: {{{properties}}}")
+
+
+def rounds(properties: str) -> str:
+    """A flow with a LoopUntil, its frequency in line 8."""
+    body = f"tasks: [{{id: b, type: {RETURN}}}]\n    condition: x\n    checkFrequency: {{{properties}}}"
+    return task(body, f"{FLOW}.LoopUntil")
 
 
 def inputs(*entries: str) -> str:
@@ -106,6 +112,10 @@ CASES: dict[str, tuple[str, str, int, int, str]] = {
     "a timeout of ages": (task("timeout: P9999999Y"), "invalid-duration", 6, 14, "not an ISO-8601 duration"),
     "a timeout of a century": (task("timeout: P36500D"), "invalid-duration", 6, 14, "longer than ten years"),
     "a timeout in words": (task("timeout: abc"), "invalid-duration", 6, 14, "not an ISO-8601 duration"),
+    "rounds without a rest": (rounds("interval: PT0S"), "invalid-duration", 8, 32, '"interval": `PT0S`'),
+    "a limit of rounds in words": (rounds("maxDuration: long"), "invalid-duration", 8, 35, '"maxDuration": `long`'),
+    "a pause in words": (task("pauseDuration: a while", f"{FLOW}.Pause"), "invalid-duration", 6, 20, "`a while`"),
+    "a delay in words": (task("delay: a while", f"{FLOW}.Pause"), "invalid-duration", 6, 12, "`a while`"),
     "no attempts": (retry("type: constant, interval: PT1S, maxAttempt: 0"), "out-of-range", 6, 57, "at least 1"),
     "negative attempts": (retry("type: constant, interval: PT1S, maxAttempts: -1"), "out-of-range", 6, 58, "least 1"),
     "endless attempts": (retry("type: constant, interval: PT1S, maxAttempts: 1e9"), "out-of-range", 6, 58, "1,000,000"),
@@ -278,7 +288,7 @@ def test_containers_nest_32_deep_and_no_deeper() -> None:
 
 def test_every_code_has_a_case() -> None:
     shown = {case[1] for case in (*CASES.values(), *test_bad_yaml.CASES.values())}
-    elsewhere = {"unquoted-expression", "bad-escape", *test_templates.CODES}
-    checked = {*GROUPS["Expressions"], "invalid-default"}  # tests/unit/check
+    elsewhere = {"unquoted-expression", "bad-escape", test_recursion.CODE, *test_templates.CODES}
+    checked = {*GROUPS["Expressions"], *GROUPS["Dialects"], "invalid-default"}  # tests/unit/check
     from_the_command_line = {"unreadable"}
     assert shown | elsewhere | checked | from_the_command_line == set(CODES)

@@ -75,14 +75,14 @@ namespace: acme
 taskDefaults:
   - {{type: {RETURN}, values: {{format: inside}}}}
   - {{type: io.kestra.plugin.core.flow.Parallel, values: {{concurrent: 3}}}}
-  - {{type: trigger.Cron, values: {{cron: "@daily"}}}}
+  - {{type: io.kestra.plugin.core.trigger.Schedule, values: {{cron: "@daily"}}}}
 tasks:
   - id: p
     type: io.kestra.plugin.core.flow.Parallel
     tasks:
       - {{id: a, type: {RETURN}}}
 triggers:
-  - {{id: t, type: trigger.Cron}}
+  - {{id: t, type: io.kestra.core.models.triggers.types.Schedule}}
 """
     flow = read_flow(source).flow
     assert flow is not None
@@ -91,7 +91,8 @@ triggers:
     assert parallel.concurrent == 3
     assert isinstance(parallel.tasks[0], RunnableTask)
     assert parallel.tasks[0].properties == {"format": "inside"}
-    assert flow.triggers[0]["cron"] == "@daily"
+    assert isinstance(flow.triggers[0], Schedule)
+    assert flow.triggers[0].cron == "@daily"
     assert flow.plugin_defaults[0].values == {"format": "inside"}
 
 
@@ -100,3 +101,10 @@ def test_a_wrong_default_is_reported_at_the_task_that_gets_it() -> None:
     (finding,) = read_flow(source).diagnostics
     assert (finding.code, finding.line) == ("unknown-property", 5)
     assert finding.message == f'{CHAT} has no property "n" (the value comes from plugin defaults)'
+
+
+def test_what_a_default_gives_is_judged_as_if_it_were_written() -> None:
+    defaults = f"[{{type: {RETURN}, values: {{retry: {{type: constant, interval: soon}}, timeout: never}}}}]"
+    parsed = read_flow(tasks_flow(f"  - {{id: a, type: {RETURN}}}\n", pluginDefaults=defaults))
+    assert {(finding.code, finding.line) for finding in parsed.diagnostics} == {("invalid-duration", 5)}
+    assert len(parsed.diagnostics) == 2
