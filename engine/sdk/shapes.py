@@ -157,6 +157,7 @@ class _Union:
         self.of_text = text if text in members else _first(members, _Items, _Entries, _Model) or anything
         self.of_list = _first(members, _Items) or anything
         self.of_map = _first(members, _Model, _Entries) or anything
+        self.of_rest = as_written if anything in members or text not in members else text
 
     def __call__(self, written: Any, render: Render, evaluate: Evaluate) -> Any:
         if isinstance(written, str):
@@ -165,7 +166,7 @@ class _Union:
             return self.of_map(written, render, evaluate)
         if isinstance(written, list | tuple):
             return self.of_list(written, render, evaluate)
-        return written
+        return self.of_rest(written, render, evaluate)
 
 
 def _union(members: list[Shape]) -> Shape:
