@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -160,7 +160,9 @@ class Engine:
             cipher=self.cipher,
             flows=self.library,
             creator=self._creator,
+            resume=partial(self.resume, by="a task"),
             outside=self.outside,
+            working=self.home / "working",
         )
         return Loop(world, workers=self.settings.executor.threads or 16)
 

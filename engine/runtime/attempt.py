@@ -9,19 +9,21 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.core.context import Context
 from engine.core.rendering import OUTPUTS, VERDICTS, answer
 from engine.errors import ExpressionError, PenstockError, RetryLater, TaskCancelled, TaskFailed
 from engine.expressions import Functions, language
 from engine.model.duration import parse_duration
-from engine.model.events import AttemptFinished, Evaluated
+from engine.model.events import AttemptFinished, Effects, Evaluated
 from engine.model.state import State
 from engine.ports import Cipher, Clock
 from engine.runtime.context import AttemptContext
 from engine.runtime.masking import Masker
 from engine.runtime.sealing import sealed_outputs
 from engine.sdk import Task
+from engine.sdk.changes import NOTHING
 from engine.sdk.faults import told
 from engine.sdk.flows import EndedFlow, Ending, StartFlows
 from engine.sdk.outputs import plain
@@ -127,7 +129,16 @@ def _finished(
         error=mask.text(error) if error is not None else None,
         retry_after=retry_after,
         started_at=context.claimed_at,
+        effects=_asked(context) if state in (State.SUCCESS, State.WARNING) else None,
     )
+
+
+def _asked(context: AttemptContext) -> Effects | None:
+    """What the task wants changed about its execution. It will be stored, so no secret leaves with it."""
+    wanted, mask = context.effects, context.masker
+    if wanted is NOTHING:
+        return None
+    return replace(wanted, labels=mask.value(wanted.labels), variables=mask.value(wanted.variables))
 
 
 def _tell(error: PenstockError) -> str:

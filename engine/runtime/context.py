@@ -30,7 +30,11 @@ from engine.runtime.keyvalues import KeyValues
 from engine.runtime.masking import Masker
 from engine.runtime.outside import Asker, Reach
 from engine.runtime.sealing import revealing
+from engine.sdk import Task
+from engine.sdk.changes import Changes
+from engine.sdk.executions import Executions
 from engine.sdk.files import FileAccess
+from engine.sdk.inner import run_inner
 
 TRACE = 5
 #: The stop signal of work that nobody can stop, because it runs inside the loop.
@@ -61,10 +65,13 @@ class Assignment(Struct, frozen=True, kw_only=True):
     cipher: Cipher
     outside: Reach  #: what expressions may call, and what can be done with files
     kv: KeyValues
+    executions: Executions
+    task_class: Callable[[str], type[Task]]  #: the types of tasks inside the task
     clock: Clock
+    shared: Callable[[], Path] | None = None  #: the folder of the WorkingDirectory around it
 
 
-class AttemptContext:
+class AttemptContext(Changes):
     """Fulfils engine.sdk.RunContext."""
 
     def __init__(self, assignment: Assignment, emit: Callable[[LogLine | Metric], None]) -> None:
@@ -173,10 +180,10 @@ class AttemptContext:
             )
         )
 
-    def counter(self, name: str, value: float = 1, **tags: str) -> None:
+    def counter(self, name: str, value: float = 1, /, **tags: str) -> None:
         self._metric(name, "counter", value, tags)
 
-    def timer(self, name: str, seconds: float, **tags: str) -> None:
+    def timer(self, name: str, seconds: float, /, **tags: str) -> None:
         self._metric(name, "timer", seconds, tags)
 
     def _metric(self, name: str, kind: str, value: float, tags: dict[str, str]) -> None:
@@ -209,6 +216,20 @@ class AttemptContext:
     @property
     def kv(self) -> KeyValues:
         return self.assignment.kv
+
+    @property
+    def vars(self) -> Mapping[str, Any]:
+        variables: Mapping[str, Any] = self._context["vars"]
+        return variables
+
+    # -- other executions, other tasks
+
+    @property
+    def executions(self) -> Executions:
+        return self.assignment.executions
+
+    def run_task(self, definition: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        return run_inner(self, definition, self.assignment.task_class)
 
     # -- stopping
 
@@ -248,6 +269,8 @@ class AttemptContext:
 
     @property
     def working_dir(self) -> Path:
+        if self.assignment.shared is not None:
+            return self.assignment.shared()
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="penstock-"))
         return self._folder

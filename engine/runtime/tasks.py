@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 
-from engine.core.context import Context
+from engine.core.context import Context, ancestors
+from engine.core.flowable.working_directory import FolderWork
 from engine.core.rendering import APPLYING, OUTPUTS, needs_outside
 from engine.core.starting import template_of
 from engine.errors import PenstockError, PluginBroken, TaskFailed
@@ -12,19 +15,22 @@ from engine.expressions import language
 from engine.model.commands import Evaluate
 from engine.model.events import AttemptFinished
 from engine.model.execution import Execution, TaskRun
-from engine.model.flow import RunnableTask
+from engine.model.flow import RunnableTask, WorkingDirectory
 from engine.model.state import State
 from engine.ports import LogLine, Metric
 from engine.runtime.attempt import Question, failed_attempt, run_attempt, run_evaluation, set_deadline
 from engine.runtime.batch import Active
 from engine.runtime.calls import Begun, Calls
-from engine.runtime.context import Assignment, AttemptContext
+from engine.runtime.context import Assignment, AttemptContext, folder_of
+from engine.runtime.executions import Executions
+from engine.runtime.folders import Folders
 from engine.runtime.keyvalues import KeyValues
 from engine.runtime.masking import Masker
 from engine.runtime.messages import Called, Found, Happened, Message, Told, Wake
 from engine.runtime.outside import Asker
 from engine.runtime.sealing import revealing
 from engine.runtime.workers import Job, Workers
+from engine.runtime.working_directory import Errand
 from engine.runtime.world import World
 from engine.sdk.flows import StartFlows
 
@@ -43,9 +49,11 @@ class Tasks:
         self._post = post
         self._owners: dict[tuple[str, int], Active] = {}
         self._pure: dict[str, bool] = {}
+        self.folders = Folders(world.working)
         self._calls = Calls(flows=world.flows, creator=world.creator, store=world.store)
         store = world.store  # the loop runs, so this engine may write; the store takes writes from any thread
         self._kv = KeyValues(lambda: store, lambda write: write.perform(store), world.clock.now)
+        self._executions = Executions(world)
 
     def is_inline(self, active: Active, run: TaskRun) -> bool:
         """Whether a task is pure and its properties call out to nothing, so that it may run inside the loop."""
@@ -79,9 +87,21 @@ class Tasks:
             cipher=world.cipher,
             outside=world.outside,
             kv=self._kv,
+            executions=self._executions,
+            task_class=world.types.task_class,
             clock=world.clock,
+            shared=self._shared(active, run),
         )
         return AttemptContext(assignment, emit)
+
+    def _shared(self, active: Active, run: TaskRun) -> Callable[[], Path] | None:
+        """How to come to the folder that a task run shares with others, if it does."""
+        if run.parent_id is None:
+            return None
+        for above in ancestors(active.execution, run):
+            if isinstance(active.flow.tree.places[above.task_id].task, WorkingDirectory):
+                return partial(self.folders.of, above)
+        return None
 
     def run_here(self, active: Active, run: TaskRun, emit: Callable[[LogLine | Metric], None]) -> AttemptFinished:
         """Run a pure task now. Its answer is its claim as well."""
@@ -164,8 +184,12 @@ class Tasks:
             flow_id=flow.id,
             execution_id=execution.id,
             execution=execution,
+            folder=folder_of(flow, run) if run is not None else None,
             mask=masker.add,
         )
+        if run is not None and isinstance(template, FolderWork):
+            folder = partial(self.folders.of, run)
+            template = Errand(template, folder, world.outside.files(asker), world.clock.now())
         question = Question(
             name=command.name,
             template=template,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -41,4 +43,6 @@ class World(Struct, frozen=True, kw_only=True):
     cipher: Cipher  #: seals and opens the secrets among inputs and outputs
     flows: FlowSource  #: what tasks may begin
     creator: Creator
+    resume: Callable[[str, Mapping[str, Any] | None], object]  #: lets a paused execution go on, with its inputs
+    working: Path | None = None  #: where working folders are; None: where the system keeps what is temporary
     outside: Reach  #: what the expressions and the tasks of an asker may call out to

@@ -82,6 +82,7 @@ class Bench:
         self.storage = MemoryFiles()
         self.types = Types()
         self.secrets = {"KEY": "s3cr3t-value"}
+        self.resumed: list[tuple[str, Any]] = []
         self.loop = self.new_loop()
 
     def functions(self, asker: Asker) -> Functions:
@@ -108,6 +109,7 @@ class Bench:
             creator=Creator(
                 clock=clock, facts=Facts(), functions=self.functions, cipher=lambda: cipher, files=lambda: self.storage
             ),
+            resume=lambda execution_id, inputs: self.resumed.append((execution_id, inputs)),
             outside=self,
         )
         loop = Loop(world, workers=workers)
