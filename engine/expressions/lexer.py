@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, NoReturn
 
 from engine.errors import ExpressionError
 from engine.expressions.faults import locate
-from engine.expressions.limits import MAX_SOURCE, MAX_TOKENS
+from engine.expressions.limits import MAX_NESTING, MAX_SOURCE, MAX_TOKENS
 
 Kind = Literal["text", "print", "tag", "end", "name", "int", "float", "string", "op", "eof"]
 
@@ -52,6 +52,7 @@ class _Lexer:
         self.at = 0
         self.out: list[Token] = []
         self.trim = False  # the tag before ended with a dash
+        self.depth = 0  # texts within texts
 
     def fail(self, message: str, offset: int, hint: str | None = None) -> NoReturn:
         raise locate(ExpressionError(message, code="expression-syntax", hint=hint), self.template, offset)
@@ -177,6 +178,10 @@ class _Lexer:
             self.add("op", ")", start)
 
     def interpolate(self, before: str, start: int, *, first: bool) -> None:
+        self.depth += 1
+        if self.depth > MAX_NESTING:
+            told = ExpressionError(f"Text nested more than {MAX_NESTING} levels deep", code="expression-limit")
+            raise locate(told, self.template, start)
         if first:
             self.add("op", "(", start)
         self.add("string", before, start)
@@ -189,3 +194,4 @@ class _Lexer:
         self.add("op", ")", self.at)
         self.add("op", "~", self.at)
         self.at += 1
+        self.depth -= 1

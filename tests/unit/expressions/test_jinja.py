@@ -302,7 +302,7 @@ ATTACKS = {
     "a filter that no template can spell": "{{ s | weighed value }}",
 }  # fmt: skip
 
-#: Seconds of this thread's processor: the budget is 0.8, the rest is for a machine that others keep busy.
+#: Seconds of this thread's processor: the budget is 0.6, the rest is for a machine that others keep busy.
 ENOUGH = 4
 
 
