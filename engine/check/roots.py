@@ -37,6 +37,7 @@ from engine.dialect import TypeIndex
 from engine.model.diagnostic import Severity
 from engine.model.flow import If, Switch
 from engine.model.state import State
+from engine.model.tree import runs_after
 
 #: Roots that some tasks and triggers add to their own expressions.
 EXTRAS = frozenset({
@@ -251,7 +252,9 @@ def _labels(written: Any) -> Record:
 def _execution(declared: Declared, site: Site) -> Type | None:
     if site.place is Place.START:
         return None
-    return Record({"id": TEXT, "startDate": MOMENT, "state": _STATE.fields["state"], "originalId": TEXT})
+    fields: dict[str, Type] = {"id": TEXT, "startDate": MOMENT, "state": _STATE.fields["state"], "originalId": TEXT}
+    ended = site.place is Place.TRIGGER or (site.node is not None and runs_after(site.node.line[0].branch))
+    return Record(fields | {"outputs": MAP} if ended else fields)
 
 
 def _flow(declared: Declared, site: Site) -> Type:

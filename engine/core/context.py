@@ -258,12 +258,13 @@ def _taskrun(context: Context) -> dict[str, Any] | None:
 
 def _execution(context: Context) -> dict[str, Any]:
     execution = context.execution
-    return {
+    fields = {
         "id": execution.id,
         "startDate": execution.started_at,
         "state": execution.state.value,
         "originalId": execution.original_id or execution.id,
     }
+    return fields if execution.outputs is None else {**fields, "outputs": execution.outputs}
 
 
 def _variables(context: Context) -> Mapping[str, Any]:

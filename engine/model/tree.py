@@ -26,6 +26,11 @@ def group_of(branch: str) -> str:
     return branch if branch in _GROUPS or branch.startswith(LISTENERS) else MAIN
 
 
+def runs_after(group: str) -> bool:
+    """Whether a list of a flow runs once its execution has its final state."""
+    return group == AFTER or group.startswith(LISTENERS)
+
+
 class Place(Struct, frozen=True):
     """One task's place. `laned` tasks run once for each value of the loop they stand in directly."""
 
@@ -64,7 +69,7 @@ class Tree:
             group = group_of(branch)
             laned = parent is not None and parent.LOOPS and group == MAIN
             around = (*loops, parent) if laned and parent is not None else loops
-            late = after or group == AFTER or group.startswith(LISTENERS)
+            late = after or runs_after(group)
             self._enabled[parent.id if parent else None, branch] = tuple(task for task in tasks if not task.disabled)
             for task in tasks:
                 self.places[task.id] = Place(task, parent, branch, group, laned, around, late)
