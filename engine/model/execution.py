@@ -126,7 +126,9 @@ class Execution(Struct, frozen=True, kw_only=True):
         """Whether it is paused, and nothing but a person's decision will move it."""
         if self.state is not State.PAUSED:
             return False
-        return self.held or not any(run.due for run in self.task_runs.values())
+        if self.held:  # what ran when it was paused goes on to its end
+            return not any(run.attempts and run.attempts[-1].ended_at is None for run in self.task_runs.values())
+        return not any(run.due for run in self.task_runs.values())
 
     def in_order(self) -> Iterator[TaskRun]:
         """The task runs in the order in which they were created."""
