@@ -45,6 +45,17 @@ def list_plugins(as_json: bool) -> None:
 
 
 @plugins.command()
+def reference() -> None:
+    """Print all task types, with their properties and outputs, as one page of Markdown."""
+    from engine.catalog import Catalog
+    from engine.cli.task_types import task_types_page
+
+    _, settings = current_project()
+    catalog = Catalog(folders=settings.plugins)
+    click.echo(printable(task_types_page(catalog, catalog.entries())), nl=False)
+
+
+@plugins.command()
 @click.argument("task_type", metavar="TYPE")
 @click.option("--schema", "as_schema", is_flag=True, help="Print the JSON Schema of its properties.")
 def show(task_type: str, as_schema: bool) -> None:
