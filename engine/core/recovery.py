@@ -5,13 +5,14 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from engine.core.claims import waits_for_worker
+from engine.core.closing import below
 from engine.core.draft import Draft
 from engine.core.ending import end_run
 from engine.core.starting import start
 from engine.model.commands import AwaitFlows, QueueTask, SetTimer, StartLater, StopFlows
 from engine.model.events import EngineStarted
 from engine.model.execution import Attempt, TaskRun
-from engine.model.flow import Container
+from engine.model.flow import Container, WorkingDirectory
 from engine.model.state import AttemptState, State
 
 
@@ -23,10 +24,34 @@ def engine_started(draft: Draft, event: EngineStarted) -> None:
             draft.command(StartLater(due))
             return
         draft.move_execution(State.RUNNING, due=None)
+    if not draft.is_stopping:
+        _lose_folders(draft)
     for run in draft.snapshot().in_order():
         if not run.is_terminal and not isinstance(draft.task(run), Container):
             _lose_attempt(draft, run)
     commands_anew(draft)
+
+
+def _lose_folders(draft: Draft) -> None:
+    """The folder of a WorkingDirectory is gone with its engine: all of it runs again."""
+    for run in draft.snapshot().in_order():
+        if run.state is not State.RUNNING or not isinstance(draft.task(run), WorkingDirectory):
+            continue
+        draft.remove(below(draft, run))
+        begun = Attempt(epoch=run.epoch, state=AttemptState.STARTED, started_at=run.history[-1].at)
+        attempts = _lost(draft, replace(run, attempts=(*run.attempts, begun)))
+        if not _died_too_often(draft, run, attempts):
+            draft.log("WARN", "the folder was lost with its engine; all tasks in it run again", run)
+            draft.move(run, State.CREATED, attempts=attempts, outputs=None, epoch=run.epoch + 1)
+
+
+def _died_too_often(draft: Draft, run: TaskRun, attempts: tuple[Attempt, ...]) -> bool:
+    """Whether a task run has had its last try; then it has failed."""
+    deaths = sum(attempt.state is AttemptState.LOST for attempt in attempts)
+    if deaths < draft.facts.deaths_allowed:
+        return False
+    end_run(draft, run, State.FAILED, error=f"the engine died {deaths} times while this task ran", attempts=attempts)
+    return True
 
 
 def commands_anew(draft: Draft) -> None:
@@ -36,7 +61,7 @@ def commands_anew(draft: Draft) -> None:
             continue
         if run.calls is not None and run.state in (State.RUNNING, State.KILLING):
             _await_anew(draft, run)
-        elif run.state is State.CREATED and not run.attempts:
+        elif run.state is State.CREATED and (not run.attempts or isinstance(draft.task(run), Container)):
             start(draft, run)
         elif run.due is not None:
             draft.command(SetTimer(run.id, run.due))
@@ -62,11 +87,7 @@ def _lose_attempt(draft: Draft, run: TaskRun) -> None:
         end_run(draft, run, State.KILLED, attempts=_lost(draft, run))
     elif run.state is State.RUNNING:
         attempts = _lost(draft, run)
-        deaths = sum(attempt.state is AttemptState.LOST for attempt in attempts)
-        if deaths >= draft.facts.deaths_allowed:
-            end_run(
-                draft, run, State.FAILED, error=f"the engine died {deaths} times while this task ran", attempts=attempts
-            )
+        if _died_too_often(draft, run, attempts):
             return
         draft.log("WARN", f"attempt {len(attempts)} was lost with its engine; the task runs again", run)
         draft.move(run, State.CREATED, attempts=attempts)

@@ -5,7 +5,7 @@ a flow's outputs, its listeners. What each means is the same whether it is evalu
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from msgspec import Struct
 
@@ -30,6 +30,9 @@ VERDICTS = frozenset({"runIf", "condition", "when", "expression"})
 
 class Asked(Struct, frozen=True):
     """A question that is more than one template, and knows how it is answered."""
+
+    #: Whether it is work to be done: what goes wrong then is told as it is.
+    IS_WORK: ClassVar[bool] = False
 
     def calls_out(self, written_in: Language) -> bool:
         """Whether a worker must answer it."""

@@ -13,7 +13,7 @@ from engine.core.context import Context
 from engine.core.draft import Draft
 from engine.core.ending import end_run
 from engine.core.flowable import flowable
-from engine.core.rendering import answer, needs_outside
+from engine.core.rendering import Asked, answer, needs_outside
 from engine.errors import ExpressionError
 from engine.expressions import Functions, language, truthy
 from engine.model.commands import Evaluate, QueueTask, SetTimer
@@ -98,7 +98,8 @@ def ask(
     command = Evaluate(name, run.id if run is not None else None, state)
     if answered is not None and answered.name == name:
         if answered.error is not None:
-            raise Unanswerable(f"`{name}` could not be evaluated: {answered.error}")
+            is_work = isinstance(template, Asked) and template.IS_WORK
+            raise Unanswerable(answered.error if is_work else f"`{name}` could not be evaluated: {answered.error}")
         return answered.value
     written_in = language(draft.flow.expressions)
     if needs_outside(template, written_in):

@@ -270,6 +270,14 @@ class WorkingDirectory(Container):
     cache: Cache | None = None
     tasks: tuple[Task, ...] = Field(min_length=1)
 
+    @field_validator("tasks")
+    @classmethod
+    def _hold_none(cls, tasks: tuple[Task, ...]) -> tuple[Task, ...]:
+        for task in tasks:
+            if isinstance(task, Container):
+                raise ValueError(f'a WorkingDirectory runs tasks that hold no others, and "{task.id}" holds some')
+        return tasks
+
     def main_branches(self) -> Mapping[str, tuple[Task, ...]]:
         return {"tasks": self.tasks}
 

@@ -18,6 +18,7 @@ MAX_URI = 4096
 
 _EXECUTIONS = "executions"
 _NAMESPACE_FILES = "_files"
+_KEPT = "_kept"
 _NAMESPACE = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _PLAIN = "-._~!$&'()*+,;=:@"  #: what stands in a URI as it is, beside letters and digits
 
@@ -37,6 +38,13 @@ def execution_folder(namespace: str, flow_id: str, execution_id: str) -> str:
 def task_run_folder(namespace: str, flow_id: str, execution_id: str, task_id: str, task_run_id: str) -> str:
     """Where a task run puts its files."""
     return f"{execution_folder(namespace, flow_id, execution_id)}/tasks/{task_id}/{task_run_id}"
+
+
+def kept_file(task_run_folder: str, name: str) -> str:
+    """A file that a task keeps for later executions of its flow, by the folder of any run of that task."""
+    names = segments(task_run_folder)
+    flow, task_id = names[: names.index(_EXECUTIONS)], names[-2]
+    return build((*flow, _KEPT, task_id, name))
 
 
 def input_folder(namespace: str, flow_id: str, execution_id: str, input_id: str) -> str:

@@ -134,6 +134,7 @@ class Loop:
     def _run(self) -> None:
         # What has been loaded by now lives as long as the process: the collector need not look at it again and again.
         gc.freeze()
+        self._tasks.folders.sweep()
         try:
             while not self._is_over():
                 self._turn()
@@ -324,6 +325,7 @@ class Loop:
                 active.stored = change.after
             for waiting in batch.waiting.pop(change.after.id, ()):
                 waiting.set_result(change.after)
+        self._tasks.folders.committed(committed)
         for execution_id, perform in batch.after:
             if execution_id in self._active:
                 perform()

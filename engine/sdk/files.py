@@ -144,6 +144,25 @@ class FileAccess:
             file.seek(0)
             return self.put(file, f"{uuid4().hex}.ion")
 
+    # -- what a task keeps for later executions of its flow
+
+    def open_kept(self, name: str) -> BinaryIO:
+        """What an earlier run of this task has kept, to be read and closed. Raises NotFound."""
+        return self._files.open(self._kept(name))
+
+    def keep(self, name: str, source: BinaryIO) -> None:
+        """Keep this in place of what was kept under the name."""
+        self._files.put(self._kept(name), source)
+
+    def forget_kept(self, name: str) -> None:
+        """Remove what was kept."""
+        self._files.delete(self._kept(name))
+
+    def _kept(self, name: str) -> str:
+        if self._folder is None:
+            raise IllegalState("only a running task keeps files")
+        return file_uri.kept_file(self._folder, name)
+
     def purge(self) -> list[str]:
         """Remove all files of the execution. Returns their URIs."""
         folder = file_uri.execution_folder_of(self._folder) if self._folder is not None else None

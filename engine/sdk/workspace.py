@@ -5,12 +5,16 @@ Always true: no name and no glob reaches out of the folder, and links are left a
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Callable, Iterable
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from engine.errors import TaskFailed
+from engine.sdk.files import FileAccess
 
 _TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|\[!?[^\]/]+\]|\\.|.", re.DOTALL)
 _MEANING = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]", "{": "(?:", "}": ")"}
@@ -28,6 +32,46 @@ def inside(folder: Path, name: str) -> Path:
         raise TaskFailed(f"`{name}` leads through a symbolic link")
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def fill(folder: Path, files: Mapping[str, Any], access: FileAccess) -> None:
+    """Make files in a folder, by name: each a text, or the URI of a stored file; null makes none."""
+    for name, content in files.items():
+        target = inside(folder, str(name))
+        if isinstance(content, str) and content.startswith(("kestra://", "nsfile://", "file://")):
+            with access.open(content.strip()) as source, target.open("wb") as copy:
+                shutil.copyfileobj(source, copy)
+        elif content is not None:
+            text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False, default=str)
+            target.write_text(text, encoding="utf-8", newline="")
+
+
+def fill_from_namespaces(
+    folder: Path,
+    access: FileAccess,
+    namespaces: Sequence[str] = (),
+    *,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+) -> None:
+    """Put files of namespaces (none: the flow's own) into a folder, under their paths; a later one wins.
+
+    `include` (none: all) and `exclude` are globs.
+    """
+    wanted, unwanted = matcher(include or ["**"]), matcher(exclude)
+    for namespace in namespaces or (None,):
+        for path in access.namespace_files(namespace):
+            if wanted(path) and not unwanted(path):
+                with (
+                    access.open(access.namespace_uri(path, namespace)) as source,
+                    inside(folder, path).open("wb") as to,
+                ):
+                    shutil.copyfileobj(source, to)
+
+
+def gather(folder: Path, globs: Iterable[str], access: FileAccess) -> dict[str, str]:
+    """Store the files of a folder that any of the globs matches; their URIs by their relative paths."""
+    return {name: access.put(folder / name, name) for name in matching(folder, globs)}
 
 
 def matching(folder: Path, globs: Iterable[str]) -> list[str]:
