@@ -15,7 +15,6 @@ from engine.check.inference import Finding, infer
 from engine.check.outline import Node, Outline
 from engine.check.roots import Declared, Place, Roots, Site
 from engine.dialect import TypeIndex
-from engine.dialect.conditions import IN_TRIGGERS
 from engine.dialect.document import Document, Path
 from engine.dialect.source import Span
 from engine.dialect.templates import PROSE, RAW, span_in, unparsed
@@ -30,6 +29,9 @@ _STEERING = frozenset({"runIf", "when", "timeout"})
 _CONTAINER_STEERING = _STEERING | {"condition", "value", "values"}
 _COMMON = frozenset(field.alias or name for name, field in Task.model_fields.items())
 _DECLARED = ("defaults", "expression", "condition")
+#: What of a trigger is rendered whatever its type; of a type that is known, all else is too.
+_IN_TRIGGERS = ("conditions", "scheduleConditions", "when", "inputs", "labels")
+_AS_WRITTEN = frozenset({"cron", "timezone"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ def _elsewhere(data: Mapping[str, Any]) -> Iterator[Written]:
     inputs = data.get("inputs")
     yield from _named(data, "outputs", ("value",), Place.END)
     yield from _named(data, "listeners", ("conditions",), Place.EXECUTION)
-    yield from _named(data, "triggers", sorted(IN_TRIGGERS), Place.TRIGGER)
+    yield from _in_triggers(data)
     yield from _named(data, "sla", ("assert",), Place.EXECUTION)
     yield from _named(data, "checks", ("when", "condition"), Place.START)
     for index, declared in enumerate(inputs if isinstance(inputs, Sequence) else ()):
@@ -126,6 +128,20 @@ def _elsewhere(data: Mapping[str, Any]) -> Iterator[Written]:
     for section in (RAW, "pluginDefaults", "taskDefaults"):
         for path, text, is_key in texts(data.get(section), (section,)):
             yield Written(path, text, is_key, Site(Place.ANYWHERE), Severity.WARNING)
+
+
+def _in_triggers(data: Mapping[str, Any]) -> Iterator[Written]:
+    """What stands in triggers. Only the keys of what they give to an execution are rendered."""
+    from engine.model.triggers import TRIGGER_TYPES, TimedTrigger
+
+    for entry_path, entry in _entries(data, "triggers"):
+        model = TRIGGER_TYPES.get(str(entry.get("type")))
+        place = Place.SCHEDULE if model is not None and issubclass(model, TimedTrigger) else Place.TRIGGER
+        names = entry.keys() - PROSE - _AS_WRITTEN if model is not None else entry.keys() & set(_IN_TRIGGERS)
+        for name in sorted(names, key=str):
+            for path, text, is_key in texts(entry[name], (*entry_path, name)):
+                if not ((is_key and name not in ("inputs", "labels")) or path[-1] in PROSE):
+                    yield Written(path, text, is_key, Site(place))
 
 
 def _named(data: Mapping[str, Any], section: str, names: Iterable[str], place: Place) -> Iterator[Written]:

@@ -63,7 +63,8 @@ class Place(Enum):
     TASK = auto()
     END = auto()  #: the flow's outputs
     EXECUTION = auto()  #: the execution seen from outside, whatever has run in it: a listener's conditions
-    TRIGGER = auto()  #: a trigger's conditions, which may be about an execution of another flow
+    TRIGGER = auto()  #: a trigger, which may be about an execution of another flow
+    SCHEDULE = auto()  #: a trigger that is about a date
     START = auto()  #: declarations of inputs
     ANYWHERE = auto()  #: text that is rendered wherever it is used
 
@@ -176,6 +177,10 @@ class _Runs(Mapping[str, Type]):
         return None
 
 
+#: Where there is no execution yet.
+_BEFORE = (Place.START, Place.SCHEDULE)
+#: What a trigger that is about a date knows.
+_DATES = Record({"id": TEXT, "type": TEXT, **dict.fromkeys(("date", "next", "previous"), union((TEXT, NULL)))})
 #: Containers that have outputs of their own.
 _CHOICES = (If, Switch)
 _STATE = Record({"state": Text(tuple(state.value for state in State))})
@@ -250,7 +255,7 @@ def _labels(written: Any) -> Record:
 
 
 def _execution(declared: Declared, site: Site) -> Type | None:
-    if site.place is Place.START:
+    if site.place in _BEFORE:
         return None
     fields: dict[str, Type] = {"id": TEXT, "startDate": MOMENT, "state": _STATE.fields["state"], "originalId": TEXT}
     ended = site.place is Place.TRIGGER or (site.node is not None and runs_after(site.node.line[0].branch))
@@ -328,7 +333,7 @@ def _parent(declared: Declared, site: Site) -> Type | None:
 
 def _runs(*, states: bool) -> Callable[[Declared, Site], Type | None]:
     def make(declared: Declared, site: Site) -> Type | None:
-        return None if site.place is Place.START else Record(_Runs(declared, site, states=states))
+        return None if site.place in _BEFORE else Record(_Runs(declared, site, states=states))
 
     return make
 
@@ -337,8 +342,14 @@ def _anything(declared: Declared, site: Site) -> Type:
     return ANY
 
 
-def _running(declared: Declared, site: Site) -> Type | None:
+def _trigger(declared: Declared, site: Site) -> Type | None:
+    if site.place is Place.SCHEDULE:
+        return _DATES
     return None if site.place is Place.START else ANY
+
+
+def _inputs_of(declared: Declared, site: Site) -> Type | None:
+    return None if site.place is Place.SCHEDULE else declared.inputs
 
 
 _MAKE: Mapping[str, Callable[[Declared, Site], Type | None]] = {
@@ -346,12 +357,12 @@ _MAKE: Mapping[str, Callable[[Declared, Site], Type | None]] = {
     "execution": _execution,
     "task": _task,
     "taskrun": _taskrun,
-    "inputs": lambda declared, site: declared.inputs,
+    "inputs": _inputs_of,
     "outputs": _runs(states=False),
     "tasks": _runs(states=True),
     "vars": lambda declared, site: declared.variables,
     "labels": lambda declared, site: None if site.place is Place.START else declared.labels,
-    "trigger": _running,
+    "trigger": _trigger,
     "parent": _parent,
     "parents": _parents,
     "envs": _anything,

@@ -26,7 +26,7 @@ from engine.errors import PluginBroken
 from engine.model.diagnostic import Diagnostic, Severity
 from engine.model.flow import CONTAINERS, Container, Definition, Flow, RunnableTask, Task
 from engine.model.inputs import INPUT_TYPES, Input
-from engine.model.listeners import Condition
+from engine.model.listeners import Condition, Trigger
 
 #: How deep containers may be nested in containers, and conditions in conditions.
 MAX_CONTAINERS = 32
@@ -37,6 +37,7 @@ _COMMON = frozenset(known_properties(Task))
 _BROKEN = RunnableTask.model_construct(id="broken", type="broken")
 _BROKEN_INPUT = Input.model_construct(id="broken", type="broken")
 _BROKEN_CONDITION = Condition.model_construct(type="broken")
+_BROKEN_TRIGGER = Trigger.model_construct(id="broken", type="broken")
 
 D = TypeVar("D", bound=BaseModel)
 N = TypeVar("N", bound=Container | Condition)
@@ -52,6 +53,7 @@ class Builder:
         self.findings: list[Diagnostic] = []
         self.tasks: list[tuple[Path, Task]] = []  #: every task that is valid by itself, in the order of the file
         self.conditions: list[tuple[Path, Condition]] = []  #: every condition that is valid by itself
+        self.triggers: list[tuple[Path, Trigger]] = []  #: every trigger that is valid by itself
 
     def flow(self, data: Mapping[str, Any]) -> Flow | None:
         """The flow that `data` describes; None when it is not a flow."""
@@ -106,13 +108,15 @@ class Builder:
         self.add(violation.code, violation.message, (*path, *violation.path), key=violation.at_key, hint=violation.hint)
 
     def _fill(self, annotation: Any, value: Any, path: Path) -> Any:
-        """The value with every map that describes a task, an input or a condition replaced by that noun."""
+        """The value with every map that describes a task, an input, a condition or a trigger replaced by that noun."""
         if annotation is Task:
             return self._task(value, path)
         if annotation is Input:
             return self._input(value, path)
         if annotation is Condition:
             return self._condition(value, path)
+        if annotation is Trigger:
+            return self._trigger(value, path)
         origin, arguments = get_origin(annotation), get_args(annotation)
         if origin in (Union, python_types.UnionType):
             return self._fill(next(filter(_holds_nouns, arguments)), value, path)
@@ -185,6 +189,49 @@ class Builder:
         if condition is not None:
             self.conditions.append((path, condition))
         return condition or _BROKEN_CONDITION
+
+    def _trigger(self, value: Any, path: Path) -> Trigger:
+        if not isinstance(value, Mapping):
+            self.add("wrong-type", f"a trigger must be a map with an id and a type, but is {described(value)}", path)
+            return _BROKEN_TRIGGER
+        type_ = value.get("type")
+        if not isinstance(type_, str):
+            self._untyped(value, path, "a trigger")
+            return _BROKEN_TRIGGER
+        from engine.model.triggers import HTTP_REQUEST, TRIGGER_TYPES, WITH_PROPERTIES, ForeignTrigger, HttpTrigger
+
+        model = TRIGGER_TYPES.get(type_, ForeignTrigger)
+        canonical = model.TYPES[0] if model.TYPES else type_
+        data = {**self._without_idle(value, path), "type": canonical}
+        if model is ForeignTrigger:
+            self._foreign_trigger(type_, TRIGGER_TYPES, (*path, "type"))
+        if issubclass(model, WITH_PROPERTIES):
+            known = known_properties(model) - {"properties"}
+            own = {key: item for key, item in data.items() if key not in known and item is not None}
+            data = {**{key: item for key, item in data.items() if key in known}, "properties": own}
+            if model is HttpTrigger and self._types.canonical(HTTP_REQUEST):
+                self._check_properties(HTTP_REQUEST, own, data, path)
+        trigger = self.define(model, data, path, canonical)
+        if trigger is not None:
+            self.triggers.append((path, trigger))
+        return trigger or _BROKEN_TRIGGER
+
+    def _without_idle(self, trigger: Mapping[str, Any], path: Path) -> dict[str, Any]:
+        """A trigger without the properties that this version reads past, with a warning for each."""
+        kept = {}
+        for key, value in trigger.items():
+            if key not in unsupported.TRIGGER_PROPERTIES:
+                kept[key] = value
+            elif not unsupported.is_neutral(value):
+                message = f'"{key}" has no effect: {unsupported.TRIGGER_PROPERTIES[key]}'
+                self.add("not-supported", message, (*path, key), key=True, severity=Severity.WARNING)
+        return kept
+
+    def _foreign_trigger(self, type_: str, known: Mapping[str, type[Trigger]], path: Path) -> None:
+        meant = nearest_type(type_, known)
+        hint = did_you_mean(known[meant].TYPES[0] if meant else None)
+        message = f"triggers of the type {type_} are not run by this version: this one never starts the flow"
+        self.add("not-supported", message, path, hint=hint, severity=Severity.WARNING)
 
     def _runnable(self, data: Mapping[str, Any], canonical: str, path: Path) -> RunnableTask | None:
         common = {key: value for key, value in data.items() if key in _COMMON}
@@ -314,7 +361,7 @@ def has_template(value: Any) -> bool:
 
 @cache
 def _inner_fields(model: type[Definition]) -> dict[str, Any]:
-    """The properties of a noun that hold tasks, inputs or conditions: name in YAML -> annotation."""
+    """The properties of a noun that hold tasks, inputs, conditions or triggers: name in YAML -> annotation."""
     return {
         field.alias or name: field.annotation
         for name, field in model.model_fields.items()
@@ -324,7 +371,7 @@ def _inner_fields(model: type[Definition]) -> dict[str, Any]:
 
 @cache
 def _holds_nouns(annotation: Hashable) -> bool:
-    if annotation in (Task, Input, Condition):
+    if annotation in (Task, Input, Condition, Trigger):
         return True
     if isinstance(annotation, type) and get_origin(annotation) is None:
         return issubclass(annotation, Definition) and bool(_inner_fields(annotation))

@@ -43,6 +43,8 @@ GROUPS: dict[str, dict[str, str]] = {
         "invalid-id": "An id or a namespace with characters that it may not have.",
         "invalid-value": "A value that is refused for the reason given.",
         "invalid-duration": "No ISO-8601 duration, or one that is not positive or longer than ten years.",
+        "invalid-cron": "No cron expression, or one that never comes.",
+        "unknown-time-zone": "There is no such time zone.",
         "invalid-retry": "Times of a retry that contradict each other.",
         "invalid-pattern": "A regular expression that RE2 does not know.",
         "invalid-default": "The default of an input is not a value that the input accepts.",

@@ -1,32 +1,18 @@
-"""Conditions: those of triggers, and what must hold of each condition beyond its shape."""
+"""Conditions: what must hold of each beyond its shape."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from engine.dialect.build import Builder, has_template
 from engine.dialect.document import Path
 from engine.dialect.timing import check_duration
-from engine.dialect.violations import known_properties
 from engine.errors import ExpressionError
 from engine.model.diagnostic import Severity
-from engine.model.listeners import TriggerConditions
 
 if TYPE_CHECKING:
     from engine.model.conditions import DateTimeBetween, MultipleCondition, TimeBetween
-
-#: The properties of a trigger that hold conditions.
-IN_TRIGGERS = frozenset(known_properties(TriggerConditions))
-
-
-def read_trigger_conditions(builder: Builder, triggers: Any) -> None:
-    """Note what is wrong with the conditions of triggers; all else in them is for those who know their types."""
-    for index, trigger in enumerate(triggers if isinstance(triggers, list) else ()):
-        if isinstance(trigger, Mapping):
-            written = {name: value for name, value in trigger.items() if name in IN_TRIGGERS}
-            builder.define(TriggerConditions, written, ("triggers", index), "a trigger")
 
 
 def check_conditions(builder: Builder) -> None:

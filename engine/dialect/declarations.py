@@ -1,9 +1,8 @@
-"""What a flow declares besides its tasks: inputs whose options make sense together, and triggers."""
+"""Inputs whose options make sense together, and in an order."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -11,10 +10,7 @@ from typing import Any
 from engine.dialect.build import Builder
 from engine.dialect.document import Path
 from engine.dialect.suggest import did_you_mean, nearest
-from engine.dialect.violations import described
 from engine.errors import ExpressionError
-
-_ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]*")
 
 
 def check_inputs(builder: Builder, inputs: Any, path: Path) -> None:
@@ -97,19 +93,3 @@ def _check_order(builder: Builder, declared: Mapping[str, tuple[Mapping[str, Any
     except CycleError as error:
         message = f"these inputs wait for each other: {' -> '.join(error.args[1][::-1])}"
         builder.add("dependency-cycle", message, (*declared[error.args[1][0]][1], "dependsOn"), key=True)
-
-
-def check_triggers(builder: Builder, triggers: Any) -> None:
-    """Each trigger has an id and a type. The rest is for those who know the types."""
-    for index, entry in enumerate(triggers if isinstance(triggers, list) else ()):
-        path = ("triggers", index)
-        if not isinstance(entry, Mapping):
-            continue  # the model has said so
-        for name in ("id", "type"):
-            value = entry.get(name)
-            if value is None:
-                builder.add("missing-property", f'a trigger needs the property "{name}"', path)
-            elif not isinstance(value, str):
-                builder.add("wrong-type", f'"{name}" must be text, but is {described(value)}', (*path, name))
-            elif name == "id" and not _ID.fullmatch(value):
-                builder.add("invalid-id", f'"id" must match {_ID.pattern}, but is {described(value)}', (*path, name))

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from engine.dialect.types import TypeIndex
 from engine.model.flow import PluginDefault
+from engine.model.listeners import Condition, Trigger
 
 #: Where the entries themselves are written; they have a `type` too.
 OWN_KEY = "pluginDefaults"
@@ -64,12 +65,17 @@ def _matches(pattern: str, type_: str, types: TypeIndex) -> bool:
 
 
 def _canonical(type_: str, types: TypeIndex) -> str | None:
-    if ".condition" not in type_:
-        return types.canonical(type_)
-    from engine.model.conditions import CONDITION_TYPES
+    """Conditions and triggers are part of the language; all other types are in the index."""
+    known: Mapping[str, type[Condition | Trigger]] = {}
+    if ".condition" in type_:
+        from engine.model import conditions
 
-    condition = CONDITION_TYPES.get(type_)
-    return condition.TYPES[0] if condition is not None else types.canonical(type_)
+        known = conditions.CONDITION_TYPES
+    elif ".trigger" in type_.lower():
+        from engine.model import triggers
+
+        known = triggers.TRIGGER_TYPES
+    return known[type_].TYPES[0] if type_ in known else types.canonical(type_)
 
 
 def _merge(under: Any, over: Any) -> Any:

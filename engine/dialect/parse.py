@@ -8,7 +8,6 @@ from msgspec import Struct, field
 
 from engine.dialect import rules
 from engine.dialect.build import Builder
-from engine.dialect.conditions import read_trigger_conditions
 from engine.dialect.defaults import own_defaults, with_defaults
 from engine.dialect.document import Document, Path, read
 from engine.dialect.report import report
@@ -53,7 +52,6 @@ def parse(
     data = builder.respelled(data, (), "taskDefaults", "pluginDefaults")
     filled = with_defaults(data, [*own_defaults(data), *defaults], types)
     flow = builder.flow(filled)
-    read_trigger_conditions(builder, filled.get("triggers"))
     check_templates(builder, data)
     rules.check(builder, data)
     diagnostics = sorted(dict.fromkeys(builder.findings), key=lambda finding: (finding.line, finding.column))

@@ -8,11 +8,12 @@ from typing import Any
 
 from engine.dialect.build import Builder
 from engine.dialect.conditions import check_conditions
-from engine.dialect.declarations import check_inputs, check_triggers
+from engine.dialect.declarations import check_inputs
 from engine.dialect.document import Path
 from engine.dialect.policies import check_sla
 from engine.dialect.suggest import did_you_mean, nearest
 from engine.dialect.timing import check_retry, check_timeout, check_waiting
+from engine.dialect.triggers import check_triggers
 from engine.model.flow import Dag, RunnableTask, Task
 
 #: Words that the REST paths of flows and executions already use in the place of an id.
@@ -36,7 +37,7 @@ def check(builder: Builder, data: Mapping[str, Any]) -> None:
         count = len(entries) if isinstance(entries, list) else 0
         _check_unique(builder, subject, ((section, index, "id") for index in range(count)))
     check_inputs(builder, data.get("inputs"), ("inputs",))
-    check_triggers(builder, data.get("triggers"))
+    check_triggers(builder)
     check_conditions(builder)
     check_sla(builder, data.get("sla"))
     check_retry(builder, data.get("retry"), ("retry",))

@@ -34,6 +34,15 @@ TASK_PROPERTIES: dict[str, str] = {
 #: What a server writes into a flow that is exported from it. It says nothing about what the flow does.
 SERVER_PROPERTIES = ("deleted", "tenantId", "updated")
 
+#: Of triggers. They are read past with a warning: what starts a flow is the same without them.
+TRIGGER_PROPERTIES: dict[str, str] = {
+    "assets": _ENTERPRISE,
+    "policyRefs": _ENTERPRISE,
+    "version": _ENTERPRISE,
+    "workerGroup": _ENTERPRISE,
+    "workerSelector": _ENTERPRISE,
+}
+
 INPUT_TYPES: dict[str, str] = {
     "REUSABLE_INPUTS": _ENTERPRISE,
 }

@@ -32,7 +32,7 @@ from engine.model.containers import WaitFor as WaitFor
 from engine.model.containers import WorkingDirectory as WorkingDirectory
 from engine.model.definition import Definition as Definition
 from engine.model.inputs import Input
-from engine.model.listeners import Listener
+from engine.model.listeners import Listener, Trigger
 from engine.model.policy import Check, Concurrency, Sla
 from engine.model.properties import FlowOutput as FlowOutput
 from engine.model.properties import Labels as Labels
@@ -71,7 +71,7 @@ class Flow(Definition):
     finally_: tuple[Task, ...] = Field(default=(), alias="finally")
     after_execution: tuple[Task, ...] = ()
     outputs: tuple[FlowOutput, ...] = ()
-    triggers: tuple[Mapping[str, Any], ...] = ()
+    triggers: tuple[Trigger, ...] = ()
     plugin_defaults: tuple[PluginDefault, ...] = ()
     retry: Retry | None = None
     listeners: tuple[Listener, ...] = ()

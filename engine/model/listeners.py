@@ -1,13 +1,20 @@
-"""What a listener is, and what every condition is; the kinds of condition are in `engine.model.conditions`."""
+"""What a listener is, what every condition and every trigger is. Their kinds are in `engine.model.conditions` and
+`engine.model.triggers`.
+"""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from engine.model.definition import Definition
-from engine.model.task import Task
+from engine.model.properties import Labels
+from engine.model.state import State
+from engine.model.task import LogLevel, Task
+
+TriggerId = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]*$", max_length=256)]
 
 
 class Condition(Definition):
@@ -24,11 +31,24 @@ class Condition(Definition):
         return ()
 
 
-class TriggerConditions(Definition):
-    """What of a trigger is conditions, whatever kind of trigger it is."""
+class Trigger(Definition):
+    """What every trigger has, whatever starts it. `type` is canonical (aliases are resolved)."""
 
-    conditions: tuple[Condition, ...] = ()
-    schedule_conditions: tuple[Condition, ...] = ()  #: the older name of a Schedule's
+    #: Canonical type string first, then its aliases.
+    TYPES: ClassVar[tuple[str, ...]] = ()
+
+    id: TriggerId
+    type: str
+    description: str | None = None
+    disabled: bool = False
+    conditions: tuple[Condition, ...] = ()  #: all must hold; Kestra 1.x
+    when: str | bool | None = None  #: must hold; Kestra 2.0
+    labels: Labels = Field(default_factory=dict)
+    inputs: Mapping[str, Any] = Field(default_factory=dict)
+    stop_after: tuple[State, ...] = ()  #: an execution that ends in one of these disables the trigger
+    log_level: LogLevel | None = None
+    log_to_file: bool = False
+    allow_concurrent: bool = False  #: start also while the execution that it started before is running
 
 
 class Listener(Definition):

@@ -28,8 +28,10 @@ def listening(condition: str) -> str:
     return f"{HEAD}{TASKS}{CHOICE}listeners:\n  - conditions: [{condition}]\n    tasks: {tasks}\n"
 
 
-def triggered(condition: str, under: str = "conditions") -> str:
-    return f"{HEAD}{TASKS}triggers:\n  - {{id: t, type: any.Trigger, {under}: [{condition}]}}\n"
+def triggered(condition: str, under: str = "conditions", type_: str = "Flow") -> str:
+    cron = ", cron: '@daily'" if type_ == "Schedule" else ""
+    head = f"id: t, type: io.kestra.plugin.core.trigger.{type_}{cron}"
+    return f"{HEAD}{TASKS}triggers:\n  - {{{head}, {under}: [{condition}]}}\n"
 
 
 def errors(source: str) -> list[tuple[str, str]]:
@@ -59,9 +61,21 @@ def test_a_listener_sees_the_execution_that_has_ended(template: str) -> None:
         "{{ inputs.of_another_flow }} {{ labels.env }} {{ vars.bucket }} {{ flow.id }}",
     ],
 )
+def test_a_trigger_may_be_about_another_flow(template: str) -> None:
+    assert judged(triggered(expression(template))) == []
+
+
 @pytest.mark.parametrize("under", ["conditions", "scheduleConditions"])
-def test_a_trigger_may_be_about_another_flow(template: str, under: str) -> None:
-    assert judged(triggered(expression(template), under)) == []
+def test_a_schedule_is_about_a_date_and_no_execution(under: str) -> None:
+    known = "{{ trigger.date }} {{ trigger.next }} {{ schedule.previous }} {{ labels.env }} {{ vars.bucket }}"
+    assert judged(triggered(expression(known), under, "Schedule")) == []
+    for template, code in (
+        ("{{ trigger.dat }}", "unknown-field"),
+        ("{{ outputs.a.value }}", "unknown-variable"),
+        ("{{ execution.id }}", "unknown-variable"),
+        ("{{ inputs.name }}", "unknown-variable"),
+    ):
+        assert [found for found, _ in errors(triggered(expression(template), under, "Schedule"))] == [code]
 
 
 @pytest.mark.parametrize(

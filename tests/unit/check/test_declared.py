@@ -112,7 +112,8 @@ tasks: [{id: ask-me, type: acme.Ask, prompt: "{{ outputs.ask-me.value }}"}]
 
 
 def test_other_worlds_are_not_judged() -> None:
-    trigger = "triggers: [{id: t, type: x, inputs: {a: '{{ outputs.upstream.x }} {{ inputs.theirs }}'}}]"
+    inputs = "{a: '{{ outputs.upstream.x }} {{ inputs.theirs }}'}"
+    trigger = f"triggers: [{{id: t, type: io.kestra.plugin.core.trigger.Flow, inputs: {inputs}}}]"
     assert findings(top=trigger) == []
     assert findings("{{ vars.later }}", type_="acme.SetVariables") == []
     (finding,) = findings(top="outputs: [{id: o, value: '{{ vars.no }}'}]")

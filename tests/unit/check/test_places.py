@@ -78,7 +78,11 @@ def test_what_can_be_seen_from_a_task(tasks: str, expected: list[tuple[str, str]
         ("errors: [{id: e, type: T, format: '{{ outputs.one.value }}{{ outputs.on }}'}]",
          [("error", "unknown-reference")]),
         ("pluginDefaults: [{type: T, values: {format: '{{ inputs.nam }}'}}]", [("warning", "unknown-reference")]),
-        ("triggers: [{id: t, type: x, inputs: {a: '{{ outputs.upstream.x }} {{ inputs.theirs }}'}}]", []),
+        (
+            "triggers: [{id: t, type: io.kestra.plugin.core.trigger.Flow, "
+            "inputs: {a: '{{ outputs.upstream.x }} {{ inputs.theirs }}'}}]",
+            [],
+        ),
         ("labels: {a: '{{ inputs.nothing }}'}", []),
     ],
 )  # fmt: skip

@@ -6,10 +6,11 @@ import pytest
 
 from engine.dialect.codes import CODES, GROUPS
 from engine.model.diagnostic import Severity
-from tests.unit.dialect import test_bad_yaml, test_recursion, test_templates
+from tests.unit.dialect import test_bad_yaml, test_recursion, test_templates, test_triggers
 from tests.unit.dialect.flows import CHAT, LOG, RETURN, read_flow, tasks_flow
 
 FLOW = "io.kestra.plugin.core.flow"
+HOOK = "type: io.kestra.plugin.core.trigger.Webhook, key: k"
 TASK = f"  - {{id: a, type: {RETURN}}}\n"
 
 Finding = tuple[str, int, int, str]
@@ -59,7 +60,7 @@ CASES: dict[str, tuple[str, str, int, int, str]] = {
         tasks_flow(TASK, outputs="[{id: x, value: 1}, {id: x, value: 2}]"), "duplicate-id", 3, 35, "output id",
     ),
     "a trigger id twice": (
-        tasks_flow(TASK, triggers="[{id: x, type: t}, {id: x, type: t}]"), "duplicate-id", 3, 35, "trigger id",
+        tasks_flow(TASK, triggers=f"[{{id: x, {HOOK}}}, {{id: x, {HOOK}}}]"), "duplicate-id", 3, 79, "trigger id",
     ),
     "an unknown type": (tasks_flow("  - {id: a, type: zzz}\n"), "unknown-type", 4, 19, '"zzz"'),
     "no type": (tasks_flow("  - {id: a}\n"), "missing-property", 4, 5, 'a task needs the property "type"'),
@@ -148,7 +149,7 @@ CASES: dict[str, tuple[str, str, int, int, str]] = {
     ),
     "a trigger without a type": (tasks_flow(TASK, triggers="[{id: t}]"), "missing-property", 3, 12, '"type"'),
     "a trigger that is text": (tasks_flow(TASK, triggers="[x]"), "wrong-type", 3, 12, "must be a map"),
-    "a trigger with a bad id": (tasks_flow(TASK, triggers="[{id: a/b, type: t}]"), "invalid-id", 3, 17, '"a/b"'),
+    "a trigger with a bad id": (tasks_flow(TASK, triggers=f"[{{id: a/b, {HOOK}}}]"), "invalid-id", 3, 17, '"a/b"'),
     "an unknown input type": (inputs("{id: x, type: STRNG}"), "unknown-type", 4, 19, '"STRNG"'),
     "an input without a type": (inputs("{id: x}"), "missing-property", 4, 5, 'an input needs the property "type"'),
     "an option of another type": (inputs("{id: x, type: INT, validator: y}"), "unknown-property", 4, 24, "type INT"),
@@ -288,7 +289,7 @@ def test_containers_nest_32_deep_and_no_deeper() -> None:
 
 def test_every_code_has_a_case() -> None:
     shown = {case[1] for case in (*CASES.values(), *test_bad_yaml.CASES.values())}
-    elsewhere = {"unquoted-expression", "bad-escape", test_recursion.CODE, *test_templates.CODES}
+    elsewhere = {"unquoted-expression", "bad-escape", test_recursion.CODE, *test_templates.CODES, *test_triggers.CODES}
     checked = {*GROUPS["Expressions"], *GROUPS["Dialects"], "invalid-default"}  # tests/unit/check
     from_the_command_line = {"unreadable"}
     assert shown | elsewhere | checked | from_the_command_line == set(CODES)

@@ -8,7 +8,6 @@ import pytest
 
 from engine.dialect import unsupported
 from engine.model.conditions import (
-    CONDITION_TYPES,
     DateTimeBetween,
     ExecutionStatus,
     Expression,
@@ -43,7 +42,7 @@ def triggered(*conditions: str, under: str = "conditions") -> str:
     """A flow with a trigger: its first condition is in line 7 from column 9."""
     listed = "".join(f"\n      - {condition}" for condition in conditions)
     head = "\n  - id: t\n    type: io.kestra.plugin.core.trigger.Schedule"
-    return tasks_flow(TASK, triggers=f"{head}\n    {under}:{listed}")
+    return tasks_flow(TASK, triggers=f"{head}\n    {under}:{listed}\n    cron: '@daily'")
 
 
 def flow_of(source: str, **options: Any) -> Flow:
@@ -90,8 +89,9 @@ def test_conditions_nest_in_each_other_and_in_maps() -> None:
     assert isinstance(either.conditions[1], DateTimeBetween)
     assert either.conditions[1].date == "{{ trigger.date }}"
     several = f"{{type: {OLD}.MultipleCondition, id: m, window: P1D, conditions: {{x: {{type: {C}.Weekend}}}}}}"
-    assert flow_of(triggered(several)).triggers[0]["conditions"][0]["id"] == "m"
-    assert isinstance(CONDITION_TYPES[f"{OLD}.MultipleCondition"], type(MultipleCondition))
+    (waiting,) = flow_of(triggered(several)).triggers[0].conditions
+    assert isinstance(waiting, MultipleCondition)
+    assert (waiting.id, [type(inner).__name__ for inner in waiting.inner]) == ("m", ["Weekend"])
 
 
 @pytest.mark.parametrize("type_", [f"{C}.ExecutionStatus", f"{OLD}.ExecutionStatusCondition", f"{C}.Execution"])

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from engine.model.flow import Parallel, PluginDefault, RunnableTask
+from engine.model.triggers import Schedule
 from tests.unit.dialect.flows import CHAT, LOG, RETURN, read_flow, tasks_flow
 
 LEGACY_LOG = "io.kestra.core.tasks.log.Log"
