@@ -258,7 +258,8 @@ def test_one_that_runs_elsewhere_is_paused_killed_and_deleted(project: Project) 
 def test_killed_in_the_middle_it_is_done_or_not_done(project: Project, action: str) -> None:
     chance = random.Random(action)
     outcomes = Counter[str]()
-    for _ in range(max(4, KILLS // 3)):
+    rounds = max(3, KILLS // 5)
+    for _ in range(rounds):
         (project.folder / "mended").unlink(missing_ok=True)
         id_ = project.broken()
         options = ["--from", "second"] if action == "replay" else []
@@ -269,11 +270,11 @@ def test_killed_in_the_middle_it_is_done_or_not_done(project: Project, action: s
             process.kill()
         process.communicate()
         outcomes[judged(project, action, id_)] += 1
-        project("executions", "recover")
-        for row in json.loads(project("executions", "list", "--json", "--limit", "1000")):
-            assert row["state"]["current"] in ("SUCCESS", "FAILED"), "nothing is stuck"
-        project("db", "check")
-    assert outcomes.total() >= 4
+    project("executions", "recover")
+    for row in json.loads(project("executions", "list", "--json", "--limit", "1000")):
+        assert row["state"]["current"] in ("SUCCESS", "FAILED"), "nothing is stuck"
+    project("db", "check")
+    assert outcomes.total() == rounds
 
 
 def judged(project: Project, action: str, id_: str) -> str:
