@@ -52,7 +52,7 @@ def attempt_finished(draft: Draft, event: AttemptFinished) -> None:
             draft.log("ERROR", event.error, run)
         draft.move(run, state, error=event.error, attempts=attempts, outputs=event.outputs)
         return
-    if event.state is State.FAILED and _retry(draft, run, event, attempts):
+    if event.state is State.FAILED and not draft.is_stopping and _retry(draft, run, event, attempts):
         return
     state = event.state
     if state is State.SUCCESS and len(attempts) > 1:

@@ -71,7 +71,8 @@ def _execution_started(draft: Draft, event: ExecutionStarted) -> None:
 
 def _evaluated(draft: Draft, event: Evaluated) -> None:
     if event.task_run_id is None:
-        go_on_closing(draft, event)
+        if not draft.execution.held:  # whoever resumes it asks again
+            go_on_closing(draft, event)
         return
     run = draft.task_runs.get(event.task_run_id)
     if run is None or not lets_start(draft.flow, draft.execution, run):

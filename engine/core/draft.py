@@ -244,15 +244,17 @@ class Draft:
 
     def unsettle_all(self) -> None:
         """Look at everything that is open, as after a crash."""
-        for run in self.task_runs.values():
+        for run in self.snapshot().in_order():  # the map's own order is another one in each process
             if not run.is_terminal and isinstance(self.task(run), Container):
                 self.unsettle_children(run)
         self.unsettle(ScopeKey(None))
 
     def unsettled(self) -> Iterator[ScopeKey]:
-        """Scopes to look at, until there are none."""
+        """Scopes to look at, until there are none. One may have gone with its loop's round."""
         while self._unsettled:
-            yield self._unsettled.popleft()
+            key = self._unsettled.popleft()
+            if key.run_id is None or key.run_id in self.task_runs:
+                yield key
 
     # -- telling the outside
 

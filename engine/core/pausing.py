@@ -11,12 +11,14 @@ from typing import Any
 from engine.core.draft import Draft
 from engine.core.ending import end_run
 from engine.core.flowable import pause
+from engine.core.ledger import ScopeKey
 from engine.core.recovery import commands_anew
 from engine.core.stopping import end_as
 from engine.model.events import PauseRequested, ResumeRequested
 from engine.model.execution import TaskRun
 from engine.model.flow import Pause
 from engine.model.state import State
+from engine.model.tree import ON_PAUSE
 
 
 def waited(draft: Draft, run: TaskRun) -> None:
@@ -25,13 +27,9 @@ def waited(draft: Draft, run: TaskRun) -> None:
     if not isinstance(task, Pause):
         draft.unsettle_children(draft.move(run, State.RUNNING, due=None))  # the next round
         return
-    then = pause.expired(run)
-    if then == pause.TIMEOUT:
-        end_run(draft, run, State.FAILED, error=f"Timeout: nobody resumed `{task.id}` in time")
-    elif then == "FAIL":
-        end_run(draft, run, State.FAILED, error=f"the pause of `{task.id}` is over, and its `behavior` is FAIL")
-    elif then == "CANCEL":
-        end_run(draft, run, State.CANCELLED)
+    if pause.expired(run) == "CANCEL":
+        if not draft.tally(ScopeKey(run.id), ON_PAUSE).live:
+            end_run(draft, run, State.CANCELLED)
         end_as(draft, State.CANCELLED, f"the pause of `{task.id}` is over, and its `behavior` is CANCEL")
     else:
         _go_on(draft, run, run.outputs)

@@ -83,7 +83,7 @@ def _await_anew(draft: Draft, run: TaskRun) -> None:
 def _lose_attempt(draft: Draft, run: TaskRun) -> None:
     if run.calls is not None:
         return
-    if run.state is State.KILLING:
+    if run.state is State.KILLING or (run.state is State.RUNNING and draft.is_stopping):
         end_run(draft, run, State.KILLED, attempts=_lost(draft, run))
     elif run.state is State.RUNNING:
         attempts = _lost(draft, run)

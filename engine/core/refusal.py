@@ -11,7 +11,7 @@ from typing import Any
 from engine.core.draft import Draft
 from engine.core.facts import Facts
 from engine.core.pausing import paused_run
-from engine.core.restarting import to_restart
+from engine.core.restarting import ENDS, to_restart, unchangeable
 from engine.model.events import (
     Event,
     KillRequested,
@@ -24,7 +24,7 @@ from engine.model.events import (
 )
 from engine.model.execution import Execution
 from engine.model.flow import Flow
-from engine.model.state import TERMINAL, State
+from engine.model.state import State
 
 
 def refusal(flow: Flow, execution: Execution, event: Event, facts: Facts) -> str | None:
@@ -68,22 +68,11 @@ def _restart(draft: Draft, event: RestartRequested) -> str | None:
     return None
 
 
-def _task_run(draft: Draft, event: TaskRunChanged) -> str | None:
-    run = draft.task_runs.get(event.task_run_id)
-    if run is None:
-        return f"has no task run {event.task_run_id}"
-    if event.state not in (State.SUCCESS, State.WARNING, State.FAILED, State.KILLED, State.CANCELLED, State.SKIPPED):
-        return f"cannot have a task run set to {event.state}, which is no end"
-    if not (run.is_terminal or run.state is State.PAUSED):
-        return f"has the task run {run.id} still {run.state}; only one that has ended, or is paused, can be changed"
-    return f"has the task run {run.id} in that state already" if run.state is event.state else None
-
-
 def _status(draft: Draft, event: StatusChanged) -> str | None:
     if not draft.execution.is_over:
         return f"is {draft.state}; only the state of one that has ended can be changed"
-    if event.state not in TERMINAL:
-        return f"cannot be set to {event.state}, which is no end"
+    if event.state not in ENDS:
+        return f"cannot be set to {event.state}, which is no end that a person may give"
     return f"is {draft.state} already" if event.state is draft.state else None
 
 
@@ -98,7 +87,7 @@ _JUDGES: dict[type[Event], Callable[[Draft, Any], str | None]] = {
     PauseRequested: _pause,
     ResumeRequested: _resume,
     RestartRequested: _restart,
-    TaskRunChanged: _task_run,
+    TaskRunChanged: unchangeable,
     StatusChanged: _status,
     StartForced: _force,
 }

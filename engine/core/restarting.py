@@ -22,6 +22,8 @@ from engine.model.tree import MAIN
 
 #: A task run that ended so, or that waits, is what a restart begins again.
 RESTARTABLE = frozenset({State.FAILED, State.KILLED, State.PAUSED})
+#: What a person may say a task run ended in.
+ENDS = TERMINAL - {State.RETRIED}
 
 
 def to_restart(draft: Draft) -> list[TaskRun]:
@@ -70,16 +72,9 @@ def restart_requested(draft: Draft, event: RestartRequested) -> None:
 
 def _begin_again(draft: Draft, run: TaskRun) -> None:
     """A task run as it was before it started; its attempts are remembered."""
-    container = isinstance(draft.task(run), Container)
     fresh = draft.move(run, State.RESTARTED, error=None, due=None, outputs=None, calls=None, epoch=run.epoch + 1)
-    if container:
-        # It asks its own question anew, as when it was created.
-        history = continued(fresh.history, _change(draft, State.CREATED))
-        draft.put(replace(fresh, state=State.CREATED, history=history, items=None))
-
-
-def _change(draft: Draft, state: State) -> StateChange:
-    return StateChange(state, draft.at)
+    if isinstance(draft.task(run), Container):
+        draft.move(fresh, State.CREATED, items=None)  # it asks its own question anew, as when it was created
 
 
 def _go_on(draft: Draft, runs: list[TaskRun]) -> None:
@@ -101,18 +96,40 @@ def _go_on(draft: Draft, runs: list[TaskRun]) -> None:
 
 def task_run_changed(draft: Draft, event: TaskRunChanged) -> None:
     """Take a task run's end, or its pause, for another end; what follows from it runs now."""
-    run = draft.task_runs.get(event.task_run_id)
-    if run is None or not (run.is_terminal or run.state is State.PAUSED) or event.state not in TERMINAL:
+    if unchangeable(draft, event) is not None:
         return
+    run = draft.run(event.task_run_id)
     draft.log("WARN", f"set to {event.state} by {event.by or 'somebody'}", run)
-    was_over = draft.execution.is_over
-    if was_over:
-        draft.remove([each for each in draft.snapshot().in_order() if _aside(draft, each)])
     if run.is_terminal:
+        draft.remove([each for each in draft.snapshot().in_order() if _aside(draft, each)])
         run = draft.move(run, State.RESTARTED, epoch=run.epoch + 1)
     draft.move(run, event.state, error=None, due=None, attempts=_last_as(run.attempts, event.state))
-    if was_over or draft.state is State.PAUSED:
+    if draft.execution.is_over or draft.state is State.PAUSED:
         _go_on(draft, [run])
+
+
+def unchangeable(draft: Draft, event: TaskRunChanged) -> str | None:
+    """Why a task run cannot be taken for one that ended so, as the end of a sentence; None when it can."""
+    run, execution = draft.task_runs.get(event.task_run_id), draft.execution
+    if run is None:
+        return f"has no task run {event.task_run_id}"
+    if event.state not in ENDS:
+        return f"cannot have a task run set to {event.state}, which is no end"
+    if draft.state is State.RETRIED:
+        return "was retried as another execution; change that one"
+    if draft.is_stopping:
+        return f"is {draft.state} and about to end; change its task runs when it has"
+    if run.state is event.state:
+        return f"has the task run {run.id} in that state already"
+    if run.is_terminal and not (execution.is_over or draft.state is State.PAUSED):
+        return f"is {draft.state}; a task run that has ended can be changed when the execution is paused or has ended"
+    if run.is_terminal and _aside(draft, run):
+        return f"has the task run {run.id} beside its main tasks (`errors`, `finally`, ...); change one of those"
+    if not (run.is_terminal or run.state is State.PAUSED):
+        return f"has the task run {run.id} still {run.state}; only one that has ended, or is paused, can be changed"
+    if any(not each.is_terminal for each in below(draft, run)):
+        return f"has tasks at work inside the task run {run.id}; it can be changed when they have ended"
+    return None
 
 
 _ATTEMPTS = {
@@ -131,9 +148,9 @@ def _last_as(attempts: tuple[Attempt, ...], state: State) -> tuple[Attempt, ...]
 
 def status_changed(draft: Draft, event: StatusChanged) -> None:
     """Another final state for what has ended; nothing runs because of it."""
-    if draft.execution.is_over and event.state in TERMINAL and event.state is not draft.state:
+    if draft.execution.is_over and event.state in ENDS and event.state is not draft.state:
         draft.log("WARN", f"the execution is set to {event.state} by {event.by or 'somebody'}")
-        history = continued(draft.execution.history, _change(draft, event.state))
+        history = continued(draft.execution.history, StateChange(event.state, draft.at))
         draft.change_execution(state=event.state, history=history)
 
 

@@ -9,8 +9,10 @@ from engine.core.draft import Draft
 from engine.core.ledger import ScopeKey
 from engine.model.commands import StopFlows, StopTask
 from engine.model.events import KillRequested
+from engine.model.execution import TaskRun
 from engine.model.flow import Container
 from engine.model.state import State
+from engine.model.tree import ON_PAUSE
 
 ROOT = ScopeKey(None)
 
@@ -38,7 +40,7 @@ def stop(draft: Draft) -> None:
     for run in draft.snapshot().in_order():
         if run.is_terminal or run.state is State.KILLING:
             continue
-        if run.state is not State.RUNNING:
+        if not _is_at_work(draft, run):
             draft.move(run, State.KILLED, due=None)
         else:
             draft.move(run, State.KILLING, due=None)
@@ -55,7 +57,11 @@ def end_when_idle(draft: Draft, state: State) -> None:
     """Nothing starts any more; what runs goes on to its end, and then the execution ends in `state`."""
     draft.change_execution(ending=state)
     for run in draft.snapshot().in_order():
-        if run.is_terminal or run.state is State.RUNNING:
-            continue
-        draft.move(run, State.KILLED, due=None)
+        if not (run.is_terminal or run.state is State.RUNNING):
+            draft.move(run, State.RUNNING if _is_at_work(draft, run) else State.KILLED, due=None)
     draft.unsettle_all()
+
+
+def _is_at_work(draft: Draft, run: TaskRun) -> bool:
+    """Whether there is something to wait for: it runs, or it is paused and what runs `onPause` does."""
+    return run.state is State.RUNNING or draft.tally(ScopeKey(run.id), ON_PAUSE).live > 0

@@ -62,7 +62,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     _S.QUEUED: frozenset({_S.RUNNING}) | _OPEN,
     _S.RUNNING: frozenset({_S.CREATED}) | _OPEN,  # CREATED again: the attempt was lost and may be repeated
     _S.PAUSED: frozenset({_S.RUNNING, _S.RESTARTED}) | _OPEN,
-    _S.RESTARTED: frozenset({_S.RUNNING}) | _OPEN,
+    _S.RESTARTED: frozenset({_S.CREATED, _S.RUNNING}) | _OPEN,  # CREATED: a container that begins anew
     _S.RETRYING: frozenset({_S.CREATED, _S.RUNNING}) | _OPEN,
     _S.KILLING: frozenset({_S.KILLED, _S.FAILED, _S.CANCELLED, _S.RETRIED}),
 } | {state: frozenset({_S.RESTARTED}) if state is not _S.RETRIED else frozenset() for state in TERMINAL}

@@ -9,14 +9,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from engine.core.flowable.opening import Opening
-from engine.core.flowable.scope import Next, Scope, nexts_in_order
-from engine.core.flowable.sequential import close, question
+from engine.core.flowable.opening import Closing, Opening
+from engine.core.flowable.scope import Next, Scope, nexts_in_order, nexts_of_errors
+from engine.core.flowable.sequential import question
 from engine.core.ledger import main_state
 from engine.model.duration import parse_duration
 from engine.model.execution import TaskRun
 from engine.model.flow import Pause
 from engine.model.state import State
+from engine.model.tree import ON_PAUSE
 
 __all__ = ["begin", "close", "expression", "nexts", "outcome", "question"]
 
@@ -50,13 +51,33 @@ def begin(task: Pause, value: Any, at: datetime) -> Opening | str:
 
 
 def nexts(scope: Scope) -> list[Next]:
-    return nexts_in_order(scope, scope.tasks("tasks"))
+    assert scope.run is not None
+    if scope.tally(ON_PAUSE).live:
+        return []
+    return nexts_of_errors(scope) if _failure(scope.run) else nexts_in_order(scope, scope.tasks("tasks"))
 
 
 def outcome(scope: Scope) -> State | None:
+    """Whatever runs while it waits ends first."""
     assert scope.run is not None
+    if scope.tally(ON_PAUSE).live:
+        return None
+    if _failure(scope.run):
+        return State.FAILED
     state = main_state(scope.main, len(scope.tasks("tasks")))
     return State.WARNING if state is State.SUCCESS and expired(scope.run) == "WARN" else state
+
+
+def close(task: Pause, run: TaskRun, state: State, value: Any, at: datetime) -> Closing | str:
+    return _failure(run) or Closing(state)
+
+
+def _failure(run: TaskRun) -> str | None:
+    """Why the end of its time was a failure, if it was."""
+    then = expired(run)
+    if then == TIMEOUT:
+        return f"Timeout: nobody resumed `{run.task_id}` in time"
+    return f"the pause of `{run.task_id}` is over, and its `behavior` is FAIL" if then == "FAIL" else None
 
 
 def expired(run: TaskRun) -> str | None:
