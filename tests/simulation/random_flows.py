@@ -1,82 +1,235 @@
-"""Random flows of every container, from a seed. The same seed gives the same flow."""
+"""Random flows of every construct, from a seed. The same seed gives the same flow."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any
 
-from engine.model.flow import Dag, DagTask, Flow, ForEach, If, Parallel, Retry, RunnableTask, Sequential, Switch, Task
+from engine.model.conditions import ExecutionStatus
+from engine.model.flow import (
+    AllowFailure,
+    Container,
+    Dag,
+    DagTask,
+    EachParallel,
+    EachSequential,
+    Flow,
+    FlowOutput,
+    ForEach,
+    If,
+    Loop,
+    LoopUntil,
+    Parallel,
+    Pause,
+    Retry,
+    RunnableTask,
+    Sequential,
+    Switch,
+    Task,
+    WaitFor,
+    WorkingDirectory,
+)
+from engine.model.listeners import Listener
+from engine.model.state import State
 
 RETURN = "io.kestra.plugin.core.debug.Return"
+FAILS = "{{ nothing.at.all }}"
+OUTSIDE = "{{ kv('something') }}"  #: only a worker can tell
+DEEPEST = 3
 
 
 class FlowMaker:
-    """Makes one flow. `tasks_left` bounds its size, so that ids stay readable when a seed fails."""
+    """Makes one flow. `tasks_left` bounds its size, so that a failing seed stays readable.
 
-    def __init__(self, seed: int, tasks_left: int = 14) -> None:
+    Unless `outside`, everything in it can be evaluated without a worker.
+    """
+
+    def __init__(self, seed: int, tasks_left: int = 14, *, outside: bool = True) -> None:
+        self.outside = OUTSIDE if outside else "true"
         self.rng = random.Random(seed)
         self.tasks_left = tasks_left
         self.made = 0
 
+    def chance(self, share: float) -> bool:
+        return self.rng.random() < share
+
     def flow(self) -> Flow:
         rng = self.rng
+        outputs = (FlowOutput(id="told", value=rng.choice(("yes", "{{ flow.id }}", FAILS, self.outside))),)
         return Flow(
             id="random",
             namespace="simulation",
             tasks=self.tasks(1, 4, depth=0),
-            errors=self.tasks(1, 2, depth=2) if rng.random() < 0.3 else (),
-            retry=Retry(type="constant", interval="PT1S", max_attempt=2) if rng.random() < 0.2 else None,
+            errors=self.aside(0.3),
+            finally_=self.aside(0.2),
+            after_execution=self.aside(0.2),
+            listeners=self.listeners() if self.chance(0.15) else (),
+            outputs=outputs if self.chance(0.2) else (),
+            retry=self.retry() if self.chance(0.15) else None,
+            variables={"a": {"b": 1}, "c": 2} if self.chance(0.5) else {},
         )
+
+    def listeners(self) -> tuple[Listener, ...]:
+        kind = ExecutionStatus.TYPES[0]
+        failed, ended = (ExecutionStatus(type=kind, in_=(State.FAILED,)), ExecutionStatus(type=kind))
+        conditions = self.rng.choice(((), (failed,), (ended,), (ended, failed)))
+        return tuple(
+            Listener(conditions=conditions, tasks=self.tasks(1, 2, DEEPEST)) for _ in range(self.rng.randint(1, 2))
+        )
+
+    def retry(self) -> Retry:
+        rng = self.rng
+        bounds: dict[str, Any] = {"max_attempt": rng.randint(1, 3)}
+        if self.chance(0.2):
+            bounds["max_duration"] = rng.choice(("PT1.5S", "PT5S"))
+        if self.chance(0.2):
+            bounds["warning_on_retry"] = True
+        match rng.choice(("constant", "exponential", "random")):
+            case "constant":
+                return Retry(type="constant", interval="PT1S", **bounds)
+            case "exponential":
+                longest = rng.choice((None, "PT1.5S"))
+                return Retry(type="exponential", interval="PT1S", delay_factor=3.0, max_interval=longest, **bounds)
+            case _:
+                return Retry(type="random", min_interval="PT1S", max_interval="PT2S", **bounds)
+
+    def aside(self, share: float, depth: int = DEEPEST - 1) -> tuple[Task, ...]:
+        """Tasks that run beside the main ones, or none."""
+        return self.tasks(1, 2, depth) if self.chance(share) else ()
 
     def tasks(self, least: int, most: int, depth: int) -> tuple[Task, ...]:
         return tuple(self.task(depth) for _ in range(self.rng.randint(least, most)))
 
-    def task(self, depth: int) -> Task:
-        rng = self.rng
+    def task(self, depth: int, *, runnable: bool = False) -> Task:
         self.made += 1
         self.tasks_left -= 1
-        common: dict[str, Any] = {"id": f"t{self.made}", "type": RETURN}
-        if rng.random() < 0.08:
-            common["disabled"] = True
-        if rng.random() < 0.1:
-            common["run_if"] = rng.choice(["false", "true", "{{ nothing.at.all }}"])
-        if rng.random() < 0.1:
-            common["allow_failure"] = True
-        if rng.random() < 0.1:
-            common["retry"] = Retry(type="constant", interval="PT1S", max_attempt=rng.randint(1, 3))
-        if depth >= 3 or self.tasks_left <= 0 or rng.random() < 0.55:
-            return RunnableTask(**common)
-        if rng.random() < 0.25:
-            common["errors"] = self.tasks(1, 2, depth + 2)
-        return self.container(common, depth + 1)
+        own: dict[str, Any] = {"id": f"t{self.made}", "type": RETURN}
+        if self.chance(0.08):
+            own["disabled"] = True
+        if self.chance(0.12):
+            own["run_if"] = self.rng.choice(("false", "true", FAILS, self.outside))
+        if self.chance(0.1):
+            own["allow_failure"] = True
+        if self.chance(0.1):
+            own["allow_warning"] = True
+        if self.chance(0.12):
+            own["retry"] = self.retry()
+        if runnable or depth >= DEEPEST or self.tasks_left <= 0 or self.chance(0.5):
+            return RunnableTask(**own)
+        own |= {"errors": self.aside(0.25, depth + 2), "finally_": self.aside(0.2, depth + 2)}
+        made = self.rng.choice(CONTAINERS)(self, depth + 1)
+        kind, properties = made
+        return kind(**own | {"type": kind.TYPES[0]}, **properties)
 
-    def container(self, common: dict[str, Any], depth: int) -> Task:
-        rng = self.rng
-        match rng.choice(("sequential", "parallel", "dag", "if", "switch", "foreach")):
-            case "sequential":
-                return Sequential(**common, tasks=self.tasks(1, 3, depth))
-            case "parallel":
-                return Parallel(**common, tasks=self.tasks(1, 4, depth), concurrent=rng.choice((0, 0, 1, 2)))
-            case "dag":
-                return Dag(**common, tasks=self.dag_tasks(depth), concurrent=rng.choice((0, 0, 1, 2)))
-            case "if":
-                condition = rng.choice(("true", "false", "{{ nothing.at.all }}"))
-                otherwise = {"else": self.tasks(1, 2, depth)} if rng.random() < 0.5 else {}
-                return If(**common, condition=condition, then=self.tasks(1, 2, depth), **otherwise)
-            case "switch":
-                cases = {name: self.tasks(1, 2, depth) for name in ("a", "b")}
-                defaults = self.tasks(1, 2, depth) if rng.random() < 0.5 else ()
-                return Switch(**common, value=rng.choice(("a", "b", "c")), cases=cases, defaults=defaults)
-            case _:
-                values = tuple(rng.choice(("x", "y", "z", 1)) for _ in range(rng.randint(0, 4)))
-                limit = rng.choice((0, 1, 1, 2))
-                return ForEach(**common, values=values, concurrency_limit=limit, tasks=self.tasks(1, 2, depth))
 
-    def dag_tasks(self, depth: int) -> tuple[DagTask, ...]:
-        entries: list[DagTask] = []
-        for task in self.tasks(1, 4, depth):
-            earlier = [entry.task.id for entry in entries]
-            needs = self.rng.sample(earlier, self.rng.randint(0, len(earlier)))
-            entries.append(DagTask(task=task, depends_on=tuple(needs)))
-        self.rng.shuffle(entries)
-        return tuple(entries)
+#: A kind of container with properties of its own.
+Made = tuple[type[Container], dict[str, Any]]
+
+
+def sequential(maker: FlowMaker, depth: int) -> Made:
+    return Sequential, {"tasks": maker.tasks(1, 3, depth)}
+
+
+def allow_failure(maker: FlowMaker, depth: int) -> Made:
+    return AllowFailure, {"tasks": maker.tasks(1, 3, depth)}
+
+
+def working_directory(maker: FlowMaker, depth: int) -> Made:
+    return WorkingDirectory, {"tasks": tuple(maker.task(depth, runnable=True) for _ in range(maker.rng.randint(1, 3)))}
+
+
+def parallel(maker: FlowMaker, depth: int) -> Made:
+    return Parallel, {"tasks": maker.tasks(2, 4, depth), "concurrent": maker.rng.choice((0, 0, 1, 2))}
+
+
+def dag(maker: FlowMaker, depth: int) -> Made:
+    entries: list[DagTask] = []
+    for task in maker.tasks(2, 4, depth):
+        earlier = [entry.task.id for entry in entries]
+        needs = maker.rng.sample(earlier, maker.rng.randint(0, len(earlier)))
+        entries.append(DagTask(task=task, depends_on=tuple(needs)))
+    maker.rng.shuffle(entries)
+    return Dag, {"tasks": tuple(entries), "concurrent": maker.rng.choice((0, 0, 1, 2))}
+
+
+def if_(maker: FlowMaker, depth: int) -> Made:
+    condition = maker.rng.choice(("true", "true", "false", "false", FAILS, maker.outside))
+    return If, {"condition": condition, "then": maker.tasks(1, 2, depth), "else_": maker.aside(0.5, depth)}
+
+
+def switch(maker: FlowMaker, depth: int) -> Made:
+    cases = {name: maker.tasks(1, 2, depth) for name in ("a", "b")}
+    value = maker.rng.choice(("a", "b", "c", maker.outside))
+    return Switch, {"value": value, "cases": cases, "defaults": maker.aside(0.5, depth)}
+
+
+def values(maker: FlowMaker) -> Any:
+    """What a loop may go over: lists, some as text, some with values that repeat, and what is no list."""
+    if maker.chance(0.2):
+        return maker.rng.choice((maker.outside, FAILS, '["x", "y"]', "no list", ("x", None)))
+    return tuple(maker.rng.choice(("x", "y", "z", 1)) for _ in range(maker.rng.randint(0, 4)))
+
+
+def for_each(maker: FlowMaker, depth: int) -> Made:
+    limit = maker.rng.choice((0, 1, 1, 2))
+    return ForEach, {"values": values(maker), "concurrency_limit": limit, "tasks": maker.tasks(1, 2, depth)}
+
+
+def loop(maker: FlowMaker, depth: int) -> Made:
+    limit = maker.rng.choice((0, 1, 1, 2))
+    options: dict[str, Any] = {"concurrency_limit": limit, "transmit_failed": maker.chance(0.7)}
+    if maker.chance(0.3):
+        options["outputs"] = (
+            FlowOutput(id="told", value=maker.rng.choice(("{{ item.index }}", FAILS, maker.outside))),
+        )
+    if maker.chance(0.3):
+        options["break_when"] = maker.rng.choice(("{{ item.index >= 1 }}", "false", FAILS, maker.outside))
+    return Loop, {"values": values(maker), "tasks": maker.tasks(1, 2, depth), **options}
+
+
+def each_sequential(maker: FlowMaker, depth: int) -> Made:
+    return EachSequential, {"value": values(maker), "tasks": maker.tasks(1, 2, depth)}
+
+
+def each_parallel(maker: FlowMaker, depth: int) -> Made:
+    limit = maker.rng.choice((0, 1, 2))
+    return EachParallel, {"value": values(maker), "concurrent": limit, "tasks": maker.tasks(1, 2, depth)}
+
+
+def loop_until(maker: FlowMaker, depth: int) -> Made:
+    rng = maker.rng
+    own = maker.made
+    twice = f"{{{{ outputs.t{own}.iterationCount >= 2 }}}}"
+    condition = rng.choice(("true", "false", "false", FAILS, maker.outside, twice))
+    frequency: dict[str, Any] = {"interval": "PT1S", "max_iterations": rng.randint(1, 4)}
+    if maker.chance(0.3):
+        frequency["max_duration"] = rng.choice(("PT0.5S", "PT2S"))
+    kind = rng.choice((LoopUntil, WaitFor))
+    limits = kind.model_fields["check_frequency"].default_factory
+    return kind, {
+        "condition": condition,
+        "check_frequency": limits(**frequency),  # type: ignore[misc,call-arg]
+        "fail_on_max_reached": maker.chance(0.4),
+        "tasks": maker.tasks(1, 2, depth),
+    }
+
+
+def pause(maker: FlowMaker, depth: int) -> Made:
+    rng = maker.rng
+    properties: dict[str, Any] = {}
+    if maker.chance(0.5):
+        properties["behavior"] = rng.choice(("RESUME", "WARN", "FAIL", "CANCEL", "UNKNOWN", maker.outside))
+    if maker.chance(0.6):
+        properties[rng.choice(("pause_duration", "delay"))] = rng.choice(("PT2S", "PT2S", "PT2S", "soon"))
+    if maker.chance(0.3):
+        properties["timeout"] = rng.choice(("PT1S", "PT3S"))
+    if maker.chance(0.3):
+        properties["on_pause"] = maker.task(depth)
+    return Pause, {**properties, "tasks": maker.aside(0.3, depth)}
+
+
+CONTAINERS: tuple[Callable[[FlowMaker, int], Made], ...] = (
+    sequential, allow_failure, working_directory, parallel, dag, if_, switch, for_each, for_each, loop,
+    each_sequential, each_parallel, loop_until, loop_until, pause, pause,
+)  # fmt: skip
