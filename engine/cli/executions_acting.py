@@ -20,7 +20,6 @@ from engine.cli.terminal import say_error, say_hint, say_json, state
 from engine.cli.watching import conclude, exit_code, watched
 from engine.errors import IllegalState, InputsInvalid, UsageError
 from engine.model.state import TERMINAL, State
-from engine.runtime.ids import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,6 +136,8 @@ def restart(execution_id: str, revision: Any, detach: bool, quiet: bool, as_json
     following = {"detach": detach, "quiet": quiet, "as_json": as_json}
     if revision is None:
         return _follow(execution_id, lambda engine: engine.restart(execution_id, by=_me()), **following)
+    from engine.runtime.ids import new_id
+
     id_ = new_id()
     return _follow(id_, lambda engine: engine.restart(execution_id, revision, new_id=id_), **following)
 
@@ -166,6 +167,7 @@ def replay(
     What came before that task is kept. Inputs may be changed, and so may the outputs of tasks that are kept.
     """
     from engine.cli.inputs import explained, inputs_of
+    from engine.runtime.ids import new_id
 
     outputs = _outputs(edits, outputs_file)
 
