@@ -1,7 +1,9 @@
 """Every case in `flows/`: a flow, what its tasks answer, and the states, the order and the outputs that follow.
 
-Type names in capitals are short for the real ones. An answer is a state, or a list of states by attempt; its key is a
-task id, or `id[value]` inside a loop. Without an answer a task succeeds and gives its id.
+Type names in capitals are short for the real ones. An answer is a state, or a map of `state`, `outputs`, and `effects`
+on the execution, or a list of them by attempt; its key is a task id, or `id[value]` inside a loop. Without an answer a
+task succeeds and gives its id. `resume` lists what persons do, one after the other, whenever all else waits for them:
+the inputs that they give, or null.
 """
 
 from __future__ import annotations
@@ -11,19 +13,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import convert
 
 from engine.catalog import Catalog
 from engine.dialect import load
 from engine.dialect.document import read
 from engine.dialect.source import decode
-from engine.model.execution import TaskRun
+from engine.model.events import Effects, ResumeRequested
+from engine.model.execution import Execution, TaskRun
+from engine.model.flow import CONTAINERS
 from engine.model.state import State
 from tests.simulation.play import START, Play, succeed, told
 
 CASES = sorted(Path(__file__).with_name("flows").glob("*.yaml"))
 TYPES = {"RETURN": "io.kestra.plugin.core.debug.Return"} | {
-    name.upper(): f"io.kestra.plugin.core.flow.{name}"
-    for name in ("Sequential", "Parallel", "Dag", "If", "Switch", "ForEach")
+    kind.TYPES[0].rpartition(".")[2].upper(): kind.TYPES[0] for kind in CONTAINERS
 }
 
 
@@ -35,12 +39,12 @@ def test_flow_does_what_the_case_says(case: Path) -> None:
         text = text.replace(f"type: {short}\n", f"type: {full}\n")
     written: dict[str, Any] = read(decode(text, case.name)).data
     expect, answers, inputs = written.pop("expect"), written.pop("answers", {}), written.pop("inputs", {})
-    about = written.pop("about")
+    about, written_by_persons = written.pop("about"), written.pop("resume", [])
     flow = load(
         json.dumps({"id": "case", "namespace": "golden"} | written, ensure_ascii=False), file=case.name, types=Catalog()
     )
     play = Play(flow, answers=by_script(answers), inputs=inputs)
-    execution = play.run()
+    execution = with_persons(play, written_by_persons)
     assert (execution.state, told(execution)) == (expect["state"], expect["task_runs"]), about
     if "outputs" in expect:
         assert execution.outputs == expect["outputs"], about
@@ -49,6 +53,14 @@ def test_flow_does_what_the_case_says(case: Path) -> None:
     assert {task_id: len(runs[task_id].attempts) for task_id in expect.get("attempts", {})} == expect.get(
         "attempts", {}
     )
+    for task_id, state in expect.get("attempt_states", {}).items():
+        assert runs[task_id].attempts[-1].state == state, about
+    for name in {"labels", "variables"} & expect.keys():
+        assert getattr(execution, name) == expect[name], about
+    if "history" in expect:
+        assert [change.state for change in execution.history] == expect["history"], about
+    for line in expect.get("logs", ()):
+        assert line in play.logs, about
     if "waited" in expect:
         assert waits(execution.in_order()) == expect["waited"], about
 
@@ -58,11 +70,27 @@ def by_script(answers: dict[str, Any]) -> Any:
         scripted = answers.get(f"{run.task_id}[{run.value}]", answers.get(run.task_id))
         if isinstance(scripted, list):
             scripted = scripted[min(len(run.attempts), len(scripted)) - 1]
-        state = State(scripted or "SUCCESS")
+        said = scripted if isinstance(scripted, dict) else {"state": scripted or "SUCCESS"}
+        state = State(said.get("state", "SUCCESS"))
         failed = state is State.FAILED
-        return {"state": state, "error": "scripted"} if failed else {**succeed(run), "state": state}
+        rest = {"error": "scripted"} if failed else dict(succeed(run))
+        if "outputs" in said:
+            rest["outputs"] = said["outputs"]
+        if "effects" in said:
+            rest["effects"] = convert(said["effects"], Effects)
+        return {**rest, "state": state}
 
     return answer
+
+
+def with_persons(play: Play, resuming: list[Any]) -> Execution:
+    """Play to the end. Whenever only persons can move the execution, the next of them resumes it."""
+    execution = play.run()
+    for inputs in resuming:
+        assert execution.awaits_decision, "nobody need resume it"
+        play.waiting.append(ResumeRequested(at=play.tick(), inputs=inputs))
+        execution = play.run()
+    return execution
 
 
 def waits(runs: Any) -> list[int]:
