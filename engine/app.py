@@ -48,6 +48,7 @@ from engine.runtime.ownership import Ownership
 from engine.runtime.secrets import Secrets, StoredSecrets
 from engine.runtime.world import World
 from engine.runtime.writes import Write
+from engine.sdk.process.policy import ProcessPolicy
 from engine.settings import Settings, find_project, load_settings, make_home
 from engine.store import open_store
 
@@ -163,6 +164,7 @@ class Engine:
             resume=partial(self.resume, by="a task"),
             outside=self.outside,
             working=self.home / "working",
+            process_policy=ProcessPolicy(docker=self.settings.scripts.docker, pass_env=self.settings.scripts.pass_env),
         )
         return Loop(world, workers=self.settings.executor.threads or 16)
 

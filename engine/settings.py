@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 FILE_NAME = "penstock.yaml"
 STATE_FOLDER = ".penstock"
 _PREFIX = "PENSTOCK_"
-_NOT_SETTINGS = frozenset({"PENSTOCK_HOME", "PENSTOCK_DEBUG"})
+_NOT_SETTINGS = frozenset({"PENSTOCK_HOME", "PENSTOCK_DEBUG", "PENSTOCK_ATTEMPT", "PENSTOCK_IDEMPOTENCY_KEY"})
 #: Whoever develops the engine sets these for its tests.
 _FOR_TESTS = "PENSTOCK_TEST_"
 #: Kubernetes gives these to every container beside a service called `penstock`.
@@ -45,7 +45,8 @@ def _listed(value: Any) -> Any:
     return value.split(os.pathsep) if isinstance(value, str) else value
 
 
-Folders = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Listed = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Folders = Listed
 
 
 class Database(Definition):
@@ -91,6 +92,13 @@ class Files(Definition):
     allowed_paths: Folders = ()  #: folders of this machine that `file:///` may read
 
 
+class Scripts(Definition):
+    """How script tasks run."""
+
+    docker: Literal["process", "fail"] = "process"  #: what becomes of those that want a container
+    pass_env: Listed = ()  #: globs of the variables of the engine's environment that they see, beside the usual ones
+
+
 class Server(Definition):
     """Where `penstock server` listens."""
 
@@ -129,6 +137,7 @@ class Settings(Definition):
     secrets: Secrets = Field(default_factory=Secrets.model_construct)
     encryption: Encryption = Field(default_factory=Encryption.model_construct)
     files: Files = Field(default_factory=Files.model_construct)
+    scripts: Scripts = Field(default_factory=Scripts.model_construct)
     server: Server = Field(default_factory=Server.model_construct)
     retention: Retention = Field(default_factory=Retention.model_construct)
     executor: Executor = Field(default_factory=Executor.model_construct)

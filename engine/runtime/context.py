@@ -35,6 +35,7 @@ from engine.sdk.changes import Changes
 from engine.sdk.executions import Executions
 from engine.sdk.files import FileAccess
 from engine.sdk.inner import run_inner
+from engine.sdk.process.policy import ProcessPolicy, StartedProcess
 
 TRACE = 5
 #: The stop signal of work that nobody can stop, because it runs inside the loop.
@@ -68,6 +69,7 @@ class Assignment(Struct, frozen=True, kw_only=True):
     executions: Executions
     task_class: Callable[[str], type[Task]]  #: the types of tasks inside the task
     clock: Clock
+    process_policy: ProcessPolicy = ProcessPolicy()
     shared: Callable[[], Path] | None = None  #: the folder of the WorkingDirectory around it
 
 
@@ -230,6 +232,15 @@ class AttemptContext(Changes):
 
     def run_task(self, definition: Mapping[str, Any]) -> Mapping[str, Any] | None:
         return run_inner(self, definition, self.assignment.task_class)
+
+    # -- commands
+
+    @property
+    def process_policy(self) -> ProcessPolicy:
+        return self.assignment.process_policy
+
+    def process_started(self, process: StartedProcess) -> None:
+        """Its supervisor ends it when this engine dies, so there is nothing to look for after a crash."""
 
     # -- stopping
 

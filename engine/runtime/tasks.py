@@ -90,6 +90,7 @@ class Tasks:
             executions=self._executions,
             task_class=world.types.task_class,
             clock=world.clock,
+            process_policy=world.process_policy,
             shared=self._shared(active, run),
         )
         return AttemptContext(assignment, emit)

@@ -15,6 +15,7 @@ from engine.ports import Cipher, Clock, Store
 from engine.runtime.creation import Creator
 from engine.runtime.outside import Reach
 from engine.sdk import Effect, Task
+from engine.sdk.process.policy import ProcessPolicy
 
 
 class TaskTypes(Protocol):
@@ -46,3 +47,4 @@ class World(Struct, frozen=True, kw_only=True):
     resume: Callable[[str, Mapping[str, Any] | None], object]  #: lets a paused execution go on, with its inputs
     working: Path | None = None  #: where working folders are; None: where the system keeps what is temporary
     outside: Reach  #: what the expressions and the tasks of an asker may call out to
+    process_policy: ProcessPolicy = ProcessPolicy()

@@ -15,6 +15,7 @@ from engine.model.state import State
 from engine.sdk.executions import Executions
 from engine.sdk.files import FileAccess
 from engine.sdk.keyvalues import KeyValues
+from engine.sdk.process.policy import ProcessPolicy, StartedProcess
 
 LogLevel = Literal["ERROR", "WARN", "INFO", "DEBUG", "TRACE"]
 
@@ -93,6 +94,13 @@ class RunContext(Protocol):
     @property
     def idempotency_key(self) -> str:
         """The same for every attempt of this task run, also after a crash. Send it to services that honour one."""
+
+    @property
+    def process_policy(self) -> ProcessPolicy:
+        """What commands of this machine may do here."""
+
+    def process_started(self, process: StartedProcess) -> None:
+        """Record a process of this attempt. It does nothing until this has returned."""
 
     @property
     def deadline(self) -> float | None:

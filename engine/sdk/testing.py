@@ -40,6 +40,7 @@ from engine.sdk.folder import load_folder
 from engine.sdk.inner import run_inner
 from engine.sdk.memory_files import MemoryFiles
 from engine.sdk.outputs import plain
+from engine.sdk.process.policy import ProcessPolicy, StartedProcess
 from engine.sdk.properties import render_properties, secret_values
 from engine.sdk.task import RESERVED, Task
 
@@ -95,6 +96,8 @@ class FakeContext(Changes):
     attempt: int = 1
     idempotency_key: str = "idempotency-key"
     deadline: float | None = None
+    process_policy: ProcessPolicy = ProcessPolicy()  # noqa: RUF009  # frozen
+    processes: list[StartedProcess] = field(default_factory=list)
     logs: list[Log] = field(default_factory=list)
     metrics: list[Metric] = field(default_factory=list)
     slept: float = 0.0  #: seconds
@@ -133,6 +136,9 @@ class FakeContext(Changes):
 
     def run_task(self, definition: Mapping[str, Any]) -> Mapping[str, Any] | None:
         return run_inner(self, definition, lambda type_: _task_class(type_, self.plugins))
+
+    def process_started(self, process: StartedProcess) -> None:
+        self.processes.append(process)
 
     def put_file(self, source: Path | bytes | BinaryIO, name: str | None = None) -> str:
         return self.files.put(source, name)
