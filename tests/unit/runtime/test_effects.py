@@ -54,6 +54,17 @@ def test_changes_of_an_attempt_that_fails_are_forgotten(bench: Bench, actions: A
     assert (execution.state, execution.labels) == (State.SUCCESS, {"x2": "1"})
 
 
+def test_changes_of_a_task_that_fails_for_good_are_forgotten_too(bench: Bench, actions: Actions) -> None:
+    def change(ctx: RunContext) -> None:
+        ctx.set_variables({"n": 1})
+        ctx.end_execution(State.SUCCESS)
+        raise TaskFailed("no")
+
+    actions["it"] = change
+    execution = bench.run(WORK)
+    assert (execution.state, execution.variables) == (State.FAILED, None)
+
+
 def test_a_secret_is_masked_in_what_is_changed(bench: Bench, actions: Actions) -> None:
     def change(ctx: RunContext) -> None:
         ctx.set_variables({"n": [ctx.render("{{ secret('KEY') }}")]})
