@@ -7,6 +7,7 @@
     |-- ExpressionError        the flow's author: an expression that fails            a failed task, never a crash
     |-- NotFound               no such flow, execution, type, ...                     exit 2, HTTP 404
     |-- IllegalState           the thing is there, but not in a state that allows it  exit 2, HTTP 409
+    |-- ExecutionBlocked       the flow's own checks do not let it be started         exit 1, HTTP 409
     |-- FileRefused            a URI that names no file, or one that is not theirs    exit 2, HTTP 403
     |-- TaskFailed             a task says that its work failed                       the task run is FAILED
     |   `-- RetryLater         ... and when it is worth trying again                  the task run is RETRYING
@@ -77,6 +78,10 @@ class IllegalState(PenstockError):
     """The thing exists, but its state does not allow what was asked."""
 
     exit_code = 2
+
+
+class ExecutionBlocked(PenstockError):
+    """The flow's own `checks` do not let it be started now, or with these inputs. Nothing was created."""
 
 
 class FileRefused(PenstockError):

@@ -14,6 +14,7 @@ from engine.core.draft import Draft
 from engine.core.effects import perform
 from engine.core.ending import end_run
 from engine.core.pausing import waited
+from engine.core.renewal import hand_over, successor
 from engine.core.retry import retry_delay, retry_of
 from engine.model.commands import QueueTask, RunTask, SetTimer, StopFlows
 from engine.model.events import AttemptFinished, AttemptStarted, FlowsStarted, TimerFired
@@ -84,7 +85,14 @@ def _retry(draft: Draft, run: TaskRun, event: AttemptFinished, attempts: tuple[A
     seconds = event.retry_after
     if seconds is None:
         policy = retry_of(draft, run)
-        seconds = retry_delay(policy, run.id, attempts, event.at) if policy is not None else None
+        if policy is not None and policy.behavior == "CREATE_NEW_EXECUTION":
+            again = successor(draft, policy)
+            if again is not None:
+                end_run(draft, run, State.FAILED, error=event.error, attempts=attempts, outputs=event.outputs)
+                hand_over(draft, again)
+            return again is not None
+        if policy is not None:
+            seconds = retry_delay(policy, run.id, len(attempts), attempts[0].started_at, event.at)
     if seconds is None:
         return False
     due = event.at + timedelta(seconds=seconds)

@@ -6,6 +6,8 @@ children have ended, so the question can be asked again after a crash, and nothi
 
 from __future__ import annotations
 
+from typing import Any
+
 from engine.core.draft import Draft
 from engine.core.ending import end_run
 from engine.core.flowable import flowable
@@ -91,7 +93,13 @@ def close_execution(draft: Draft, state: State, answered: Evaluated | None = Non
             draft.log("ERROR", error)
         if outputs is PENDING:
             return
-    after = any(draft.tree.enabled(None, branch) for branch in draft.flow.branches_after())
-    draft.move_execution(state, outputs=outputs, error=error or draft.execution.error, lingering=after)
+    finish(draft, state, outputs=outputs, error=error or draft.execution.error)
+
+
+def finish(draft: Draft, state: State, **changes: Any) -> None:
+    """Give the execution its final state. One that was retried leaves what comes after it to the next."""
+    branches = draft.flow.branches_after() if state is not State.RETRIED else ()
+    after = any(draft.tree.enabled(None, branch) for branch in branches)
+    draft.move_execution(state, due=None, lingering=after, **changes)
     if after:
         draft.unsettle(ScopeKey(None))

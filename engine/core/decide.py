@@ -10,20 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from engine.core.admission import execution_started, place_refused
 from engine.core.attempts import attempt_finished, attempt_started, flows_started, timer_fired
 from engine.core.claims import lets_start
 from engine.core.draft import Decision, Draft
 from engine.core.facts import Facts
 from engine.core.pausing import pause_requested, resume_requested
-from engine.core.recovery import commands_anew, engine_started
+from engine.core.recovery import engine_started
 from engine.core.restarting import labels_set, restart_requested, start_forced, status_changed, task_run_changed
 from engine.core.settle import go_on_closing, settle
+from engine.core.sla import ASSERTION, deadline_passed, judge
 from engine.core.starting import start
 from engine.core.stopping import kill_requested
-from engine.model.commands import StartLater
 from engine.model.events import (
     AttemptFinished,
     AttemptStarted,
+    DeadlinePassed,
     EngineStarted,
     Evaluated,
     Event,
@@ -32,6 +34,7 @@ from engine.model.events import (
     KillRequested,
     LabelsSet,
     PauseRequested,
+    PlaceRefused,
     RestartRequested,
     ResumeRequested,
     StartForced,
@@ -56,20 +59,15 @@ def decide(flow: Flow, execution: Execution, event: Event, facts: Facts) -> Deci
         return Decision(execution)
     draft = Draft(flow, execution, facts, event.at)
     _APPLY[type(event)](draft, event)
+    if flow.sla:
+        judge(draft, event)
     settle(draft)
     return draft.decision()
 
 
-def _execution_started(draft: Draft, event: ExecutionStarted) -> None:
-    due = draft.execution.due
-    if due is not None and due > event.at:
-        draft.command(StartLater(due))
-    elif draft.state in (State.CREATED, State.RESTARTED):  # RESTARTED: a replay, which has task runs already
-        draft.move_execution(State.RUNNING, due=None)
-        commands_anew(draft)
-
-
 def _evaluated(draft: Draft, event: Evaluated) -> None:
+    if event.name.startswith(ASSERTION):
+        return  # judged in any case
     if event.task_run_id is None:
         if not draft.execution.held:  # whoever resumes it asks again
             go_on_closing(draft, event)
@@ -84,7 +82,9 @@ def _evaluated(draft: Draft, event: Evaluated) -> None:
 
 
 _APPLY: dict[type[Event], Callable[[Draft, Any], None]] = {
-    ExecutionStarted: _execution_started,
+    ExecutionStarted: execution_started,
+    PlaceRefused: place_refused,
+    DeadlinePassed: deadline_passed,
     AttemptStarted: attempt_started,
     AttemptFinished: attempt_finished,
     FlowsStarted: flows_started,

@@ -48,6 +48,8 @@ class Decision(Struct, frozen=True):
     task_runs: tuple[TaskRun, ...] = ()
     created: frozenset[str] = frozenset()
     removed: frozenset[str] = frozenset()
+    #: Executions that begin because of this one, and are committed with it.
+    begun: tuple[Execution, ...] = ()
 
 
 #: A history that grows longer than this forgets its middle: a loop may pause and go on ten thousand times.
@@ -79,6 +81,7 @@ class Draft:
         self._changed: dict[str, TaskRun] = {}
         self._created: set[str] = set()
         self._removed: set[str] = set()
+        self._begun: list[Execution] = []
         self._commands: list[Command] = []
         self._unsettled: deque[ScopeKey] = deque()
         self._ended: dict[ScopeKey, list[str] | None] = {}
@@ -258,19 +261,28 @@ class Draft:
 
     # -- telling the outside
 
+    def begin(self, execution: Execution) -> None:
+        """Have another execution begin."""
+        self._begun.append(execution)
+
     def command(self, command: Command) -> None:
         self._commands.append(command)
 
     def log(self, level: str, message: str, run: TaskRun | None = None) -> None:
         self._commands.append(WriteLog(level, message, run.id if run else None))
 
+    @property
+    def has_moved(self) -> bool:
+        """Whether anything is different from before."""
+        return bool(self._changed or self._removed) or self.execution is not self.base
+
     def decision(self) -> Decision:
         """What has become of it. Nothing moved: the very same execution."""
-        moved = bool(self._changed or self._removed) or self.execution is not self.base
         return Decision(
-            self.snapshot() if moved else self.base,
+            self.snapshot() if self.has_moved else self.base,
             tuple(self._commands),
             tuple(self._changed.values()),
             frozenset(self._created),
             frozenset(self._removed),
+            tuple(self._begun),
         )

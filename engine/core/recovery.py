@@ -8,6 +8,7 @@ from engine.core.claims import waits_for_worker
 from engine.core.closing import below
 from engine.core.draft import Draft
 from engine.core.ending import end_run
+from engine.core.sla import watch
 from engine.core.starting import start
 from engine.model.commands import AwaitFlows, QueueTask, SetTimer, StartLater, StopFlows
 from engine.model.events import EngineStarted
@@ -18,10 +19,10 @@ from engine.model.state import AttemptState, State
 
 def engine_started(draft: Draft, event: EngineStarted) -> None:
     """Take the execution over."""
-    if draft.state in (State.CREATED, State.RESTARTED):
-        due = draft.execution.due
-        if due is not None and due > draft.at:
-            draft.command(StartLater(due))
+    if draft.state in (State.CREATED, State.RESTARTED, State.QUEUED):
+        due = draft.execution.due or draft.at
+        if due > draft.at or draft.flow.concurrency is not None or draft.execution.ending is not None:
+            draft.command(StartLater(max(draft.at, due)))  # whether it may begin is asked as if it was new
             return
         draft.move_execution(State.RUNNING, due=None)
     if not draft.is_stopping:
@@ -55,7 +56,8 @@ def _died_too_often(draft: Draft, run: TaskRun, attempts: tuple[Attempt, ...]) -
 
 
 def commands_anew(draft: Draft) -> None:
-    """Give every command once more that follows from the state of the task runs."""
+    """Give every command once more that follows from the state of the execution and its task runs."""
+    watch(draft)
     for run in draft.snapshot().in_order():
         if run.is_terminal:
             continue

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from engine.core.draft import Draft
 from engine.model.duration import parse_duration
-from engine.model.execution import Attempt, TaskRun
+from engine.model.execution import TaskRun
 from engine.model.flow import Retry
 
 
@@ -23,14 +23,17 @@ def retry_of(draft: Draft, run: TaskRun) -> Retry | None:
     return place.task.retry or draft.flow.retry
 
 
-def retry_delay(policy: Retry, seed: str, attempts: tuple[Attempt, ...], at: datetime) -> float | None:
-    """Seconds until the next attempt; None when the policy is exhausted. `at` is the end of the last attempt."""
+def retry_delay(policy: Retry, seed: str, made: int, first: datetime, at: datetime) -> float | None:
+    """Seconds until the next attempt; None when the policy is exhausted.
+
+    `made` is how many there were, `first` the start of the first and `at` the end of the last.
+    """
     most = policy.max_attempt or policy.max_attempts
-    if most is not None and len(attempts) >= most:
+    if most is not None and made >= most:
         return None
-    seconds = _seconds(policy, seed, len(attempts))
+    seconds = _seconds(policy, seed, made)
     if policy.max_duration is not None:
-        last = attempts[0].started_at + parse_duration(policy.max_duration)
+        last = first + parse_duration(policy.max_duration)
         if at + timedelta(seconds=seconds) > last:
             return None
     return seconds

@@ -49,9 +49,6 @@ def check_retry(builder: Builder, retry: Any, path: Path) -> None:
     for name in _NEEDED.get(str(retry.get("type")), ()):
         if retry.get(name) is None:
             builder.add("missing-property", f'a retry of type {retry["type"]} needs the property "{name}"', path)
-    if retry.get("behavior") == "CREATE_NEW_EXECUTION":
-        message = "CREATE_NEW_EXECUTION: this version repeats the task, not the whole execution"
-        builder.add("not-supported", message, (*path, "behavior"))
     if retry.get("maxAttempt") is not None and retry.get("maxAttempts") is not None:
         message = '"maxAttempt" and "maxAttempts" mean the same; keep one of them'
         builder.add("conflict", message, (*path, "maxAttempts"), key=True)

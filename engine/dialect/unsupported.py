@@ -11,9 +11,6 @@ _LATER = "this version does not run it yet"
 _ENTERPRISE = "it belongs to Kestra's commercial edition"
 
 FLOW_PROPERTIES: dict[str, str] = {
-    "concurrency": f"{_LATER}: executions of a flow are not limited",
-    "sla": f"{_LATER}; a task's `timeout` limits one attempt",
-    "checks": _LATER,
     "quotas": _LATER,
     "policyRefs": _ENTERPRISE,
     "workerSelector": _ENTERPRISE,
@@ -47,16 +44,13 @@ INPUT_TYPES: dict[str, str] = {
     "REUSABLE_INPUTS": _ENTERPRISE,
 }
 
-_FLOW_TASKS = (
-    "Pause LoopUntil WaitFor Loop ForEachItem WorkingDirectory Worker AllowFailure EachSequential "
-    "EachParallel Template Approval"
-)
+_FLOW_TASKS = ("ForEachItem", "Template", "Approval")
 
 #: Types that flows written elsewhere name. A catalog that knows one of them wins over this table.
 TYPES: dict[str, str] = {
     f"{prefix}.{name}": _LATER
     for prefix in ("io.kestra.plugin.core.flow", "io.kestra.core.tasks.flows")
-    for name in _FLOW_TASKS.split()
+    for name in _FLOW_TASKS
 }
 
 #: Values that say what the engine does anyway, so that writing them down changes nothing.

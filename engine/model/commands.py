@@ -75,6 +75,13 @@ class StartLater(Command, frozen=True):
     due: datetime
 
 
+class SetDeadline(Command, frozen=True):
+    """Send `DeadlinePassed` for the promise at `due`."""
+
+    sla_id: str
+    due: datetime
+
+
 class WriteLog(Command, frozen=True):
     """A line in the execution's log, committed together with the decision."""
 

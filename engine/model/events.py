@@ -24,6 +24,18 @@ class ExecutionStarted(Event, frozen=True, kw_only=True):
     """The execution was created and may begin."""
 
 
+class PlaceRefused(Event, frozen=True, kw_only=True):
+    """The execution would begin, but its flow's `concurrency` leaves no place: `holders` have them."""
+
+    holders: tuple[str, ...] = ()
+
+
+class DeadlinePassed(Event, frozen=True, kw_only=True):
+    """The time is over that a promise of the flow (`sla`) allows."""
+
+    sla_id: str
+
+
 class AttemptStarted(Event, frozen=True, kw_only=True):
     """A worker claimed a task run. `epoch` is the new one, one more than the task run's."""
 
@@ -45,7 +57,7 @@ class Effects(Struct, frozen=True, kw_only=True):
 
 
 class AttemptFinished(Event, frozen=True, kw_only=True):
-    """The claimed attempt ended: `state` is SUCCESS, WARNING, FAILED or KILLED.
+    """The claimed attempt ended: `state` is SUCCESS, WARNING, FAILED, KILLED or CANCELLED.
 
     With FAILED, `retry_after` (seconds) asks for another attempt later, whatever the flow's own retry says.
     With `started_at` the event is also the claim: work that began and ended before anything was committed.

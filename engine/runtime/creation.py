@@ -17,7 +17,7 @@ from msgspec import Struct
 from engine.core import Facts
 from engine.core.inputs import Ask, flattened, resolve_inputs
 from engine.core.labels import execution_labels
-from engine.errors import IllegalState, InputsInvalid, UsageError
+from engine.errors import ExecutionBlocked, IllegalState, InputsInvalid, UsageError
 from engine.expressions import Functions, language
 from engine.model.execution import Caller, Execution, JsonMap, StateChange
 from engine.model.file_uri import input_folder
@@ -27,6 +27,7 @@ from engine.model.sealed import ciphertext_of
 from engine.model.state import State
 from engine.ports import Cipher, Clock, Files
 from engine.runtime.ids import new_id
+from engine.runtime.masking import Masker
 from engine.runtime.outside import Asker
 from engine.runtime.sealing import sealed_inputs
 from engine.runtime.uploads import Uploads
@@ -95,7 +96,9 @@ class Creator(Struct, frozen=True, kw_only=True):
         execution_id: str | None = None,
         origin: Origin = _A_PERSON,
     ) -> NewExecution:
-        """Raises InputsInvalid, IllegalState for a disabled flow, UsageError for one that has no text to be stored."""
+        """Raises InputsInvalid, IllegalState for a disabled flow, ExecutionBlocked when its checks say so, UsageError
+        for one that has no text to be stored.
+        """
         if flow.source is None:
             raise UsageError("this flow was not read from a text", hint="load it with Engine.load or Engine.parse")
         if flow.disabled:
@@ -104,6 +107,7 @@ class Creator(Struct, frozen=True, kw_only=True):
         merged = execution_labels(flow.labels, labels, correlation_id=execution_id, inherited=origin.labels)
         uploads = Uploads(self.files, partial(input_folder, flow.namespace, flow.id, execution_id))
         values = self._resolve(flow, inputs, execution_id, uploads)
+        refused = self._checked(flow, values, execution_id) if flow.checks else None
         if uploads.by_input:
             inputs = {**dict(flattened(inputs, {item.id: item for item in flow.inputs})), **uploads.by_input}
         execution = Execution(
@@ -118,10 +122,39 @@ class Creator(Struct, frozen=True, kw_only=True):
             trigger=origin.trigger,
             caller=origin.caller,
             due=origin.due,
+            ending=State.FAILED if refused is not None else None,
+            error=refused,
         )
         return NewExecution(
             flow=flow, source=flow.source, execution=execution, inputs=inputs, labels=labels, uploads=uploads
         )
+
+    def _checked(self, flow: Flow, values: Mapping[str, Any], execution_id: str) -> str | None:
+        """Why the execution is created only to have failed, if its checks say so. Raises ExecutionBlocked."""
+        from engine.core.checks import judge  # lazy: few flows have checks
+
+        secrets: list[str] = []
+        verdict = judge(flow, values, self._seen(flow), self.functions(self._asker(flow, execution_id, secrets)))
+        masker = Masker()
+        for secret in secrets:
+            masker.add(secret)
+        why = masker.text("; ".join(check.message for check in verdict.failing))
+        if verdict.failing and verdict.behavior == "BLOCK_EXECUTION":
+            raise ExecutionBlocked(f"{flow.namespace}/{flow.id} is not started: {why}")
+        return why if verdict.failing and verdict.behavior == "FAIL_EXECUTION" else None
+
+    def _seen(self, flow: Flow) -> dict[str, Any]:
+        """What expressions see before there is an execution."""
+        return {
+            "flow": {"id": flow.id, "namespace": flow.namespace},
+            "vars": flow.variables,
+            "envs": self.facts.envs,
+            "globals": self.facts.globals,
+        }
+
+    def _asker(self, flow: Flow, execution_id: str, secrets: list[str]) -> Asker:
+        # Chance is drawn from the execution's id: new for each run, and the same for whoever the run is handed to.
+        return Asker(seed=execution_id, namespace=flow.namespace, flow_id=flow.id, mask=secrets.append)
 
     def given_again(
         self, flow: Flow, execution: Execution, given: Mapping[str, Any], execution_id: str
@@ -171,18 +204,11 @@ class Creator(Struct, frozen=True, kw_only=True):
         self, flow: Flow, inputs: Mapping[str, Any], execution_id: str, uploads: Uploads, ask: Ask | None = None
     ) -> dict[str, Any]:
         secrets: list[str] = []
-        # Chance is drawn from the execution's id: new for each run, and the same for whoever the run is handed to.
-        asker = Asker(seed=execution_id, namespace=flow.namespace, flow_id=flow.id, mask=secrets.append)
         return resolve_inputs(
             flow.inputs,
             inputs,
-            variables={
-                "flow": {"id": flow.id, "namespace": flow.namespace},
-                "vars": flow.variables,
-                "envs": self.facts.envs,
-                "globals": self.facts.globals,
-            },
-            functions=self.functions(asker),
+            variables=self._seen(flow),
+            functions=self.functions(self._asker(flow, execution_id, secrets)),
             attach=uploads.attach,
             ask=ask,
             secrets=secrets,

@@ -18,6 +18,7 @@ from contextlib import suppress
 from functools import partial
 
 from engine.core import decide
+from engine.core.admission import WAITING
 from engine.core.claims import claimed, may_start
 from engine.core.refusal import refusal
 from engine.errors import IllegalState, NotFound, StoreError
@@ -26,6 +27,7 @@ from engine.model.commands import (
     Evaluate,
     QueueTask,
     RunTask,
+    SetDeadline,
     SetTimer,
     StartLater,
     StopFlows,
@@ -33,6 +35,7 @@ from engine.model.commands import (
 )
 from engine.model.events import (
     AttemptStarted,
+    DeadlinePassed,
     EngineStarted,
     Event,
     ExecutionStarted,
@@ -45,6 +48,7 @@ from engine.runtime.batch import Active, Batch
 from engine.runtime.family import Family
 from engine.runtime.followers import Followers
 from engine.runtime.messages import Adopt, Called, Found, Happened, Lent, Message, Request, Stop, Submit, Told, Wake
+from engine.runtime.places import Places
 from engine.runtime.tasks import Tasks
 from engine.runtime.timers import Timers
 from engine.runtime.workers import Workers
@@ -70,6 +74,7 @@ class Loop:
         self._inline: deque[tuple[str, str]] = deque()  #: (execution, task run) waiting to run inside the loop
         self._ready: deque[tuple[str, str]] = deque()  #: ... waiting for a free worker
         self._timers = Timers()
+        self._places = Places(world.store)
         self._workers = Workers(workers, lambda count: self._inbox.put(Lent(count)))
         self._tasks = Tasks(world, self._workers, self._inbox.put)
         self._family = Family(world, self._active, self._tasks, self._decide, self._backlog.append)
@@ -253,6 +258,8 @@ class Loop:
         active = self._active.get(execution_id)
         if active is None:
             return
+        if isinstance(event, ExecutionStarted):
+            event = self._places.admit(active.flow, active.execution, event)
         try:
             decision = decide(active.flow, active.execution, event, self._world.facts)
         except Exception as error:  # a bug of ours must not take the other executions down
@@ -262,7 +269,10 @@ class Loop:
         if decision.execution is active.execution and not decision.commands:
             return
         active.execution = decision.execution
+        self._places.note(active.flow, decision.execution)
         batch.add(active, decision, event.at)
+        for begun in decision.begun:
+            self._family.begin(active.flow, begun, execution_id, batch)
         for command in decision.commands:
             match command:
                 case QueueTask():
@@ -275,6 +285,9 @@ class Loop:
                     self._timers.set(due, execution_id, fired)
                 case StartLater():
                     self._timers.set(command.due, execution_id, ExecutionStarted(at=command.due))
+                case SetDeadline():
+                    passed = DeadlinePassed(at=command.due, sla_id=command.sla_id)
+                    self._timers.set(command.due, execution_id, passed)
                 case RunTask():
                     run = active.execution.task_runs[command.task_run_id]
                     batch.after.append((execution_id, partial(self._tasks.start_attempt, active, run)))
@@ -332,6 +345,7 @@ class Loop:
         for change in committed:
             if change.after.is_terminal:
                 self._family.ended(change.after)
+                self._free(change.after)
             self.followers.tell(change)
             if change.after.is_over:
                 self._active.pop(change.after.id, None)
@@ -351,8 +365,17 @@ class Loop:
                 self._give_up(change.after.id, error, batch)
             return []
 
+    def _free(self, execution: Execution) -> None:
+        """Let those ask again who wait for the place of this one."""
+        active = self._active.get(execution.id)
+        for waiting in self._places.freed(active.flow, execution) if active is not None else ():
+            self._backlog.append(Happened(waiting, ExecutionStarted(at=self._world.clock.now())))
+
     def _give_up(self, execution_id: str, error: Exception, batch: Batch) -> None:
         """Leave an execution as it was last committed; recovery can take it from there."""
+        given_up = self._active.get(execution_id)
+        if given_up is not None and (given_up.stored is None or given_up.stored.state in WAITING):
+            self._free(given_up.execution)
         self._active.pop(execution_id, None)
         for waiting in batch.waiting.pop(execution_id, ()):
             waiting.set_exception(error)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 from engine.core.context import Context, ancestors
 from engine.core.flowable.working_directory import FolderWork
 from engine.core.rendering import APPLYING, OUTPUTS, needs_outside
+from engine.core.sla import ASSERTION, promise
 from engine.core.starting import template_of
 from engine.errors import PenstockError, PluginBroken, TaskFailed
 from engine.expressions import language
 from engine.model.commands import Evaluate
 from engine.model.events import AttemptFinished
 from engine.model.execution import Execution, TaskRun
-from engine.model.flow import RunnableTask, WorkingDirectory
+from engine.model.flow import Flow, RunnableTask, WorkingDirectory
 from engine.model.state import State
 from engine.ports import LogLine, Metric
 from engine.runtime.attempt import Question, failed_attempt, run_attempt, run_evaluation, set_deadline
@@ -34,8 +37,6 @@ from engine.runtime.working_directory import Errand
 from engine.runtime.world import World
 from engine.sdk.flows import StartFlows
 
-#: The epoch under which evaluations are known to the workers; attempts count from 1.
-EVALUATION = 0
 #: What the search for the executions that a task run waits for is known by.
 CALLS = "calls"
 
@@ -49,6 +50,7 @@ class Tasks:
         self._post = post
         self._owners: dict[tuple[str, int], Active] = {}
         self._pure: dict[str, bool] = {}
+        self._evaluations = count()  #: by which workers know them; attempts are known by their epochs, from 1
         self.folders = Folders(world.working)
         self._calls = Calls(flows=world.flows, creator=world.creator, store=world.store)
         store = world.store  # the loop runs, so this engine may write; the store takes writes from any thread
@@ -171,12 +173,12 @@ class Tasks:
         """Have a worker find the value of an expression that calls out, as of the snapshot `execution`."""
         run = execution.task_runs[command.task_run_id] if command.task_run_id is not None else None
         template = (
-            {OUTPUTS: active.flow.outputs, APPLYING: active.flow.listeners}[command.name]
+            _flow_template(active.flow, command.name)
             if run is None
             else template_of(active.flow.tree.places[run.task_id].task, command)
         )
         subject = run.id if run is not None else execution.id
-        key = (f"{subject}/{command.name}", EVALUATION)
+        key = (f"{subject}/{command.name}", -next(self._evaluations))
         control = _Evaluation()
         flow, world, masker = active.flow, self._world, Masker()
         asker = Asker(
@@ -238,6 +240,14 @@ class _Evaluation:
 
     def cancel(self) -> None:
         pass
+
+
+def _flow_template(flow: Flow, name: str) -> Any:
+    """What an `Evaluate` command about a whole flow means by the name of its question."""
+    if name.startswith(ASSERTION):
+        sla = promise(flow, name.removeprefix(ASSERTION))
+        return sla.assert_ if sla is not None else None
+    return {OUTPUTS: flow.outputs, APPLYING: flow.listeners}[name]
 
 
 def _runnable(active: Active, run: TaskRun) -> RunnableTask:

@@ -136,9 +136,6 @@ CASES: dict[str, tuple[str, str, int, int, str]] = {
     "both spellings of attempts": (
         retry("type: constant, interval: PT1S, maxAttempt: 1, maxAttempts: 2"), "conflict", 6, 60, "the same",
     ),
-    "a new execution": (
-        retry("type: constant, interval: PT1S, behavior: CREATE_NEW_EXECUTION"), "not-supported", 6, 55, "repeats",
-    ),
     "both spellings of runIf": (task('when: "x"\n    runIf: "y"'), "conflict", 6, 5, "the same"),
     "a list for when": (task("when: [x]"), "wrong-type", 6, 11, '"runIf"'),
     "both spellings of defaults": (
@@ -183,11 +180,10 @@ CASES: dict[str, tuple[str, str, int, int, str]] = {
         tasks_flow(TASK, outputs="[{id: o, type: STRNG, value: x}]"), "invalid-choice", 3, 25, '"STRNG"',
     ),
     "reusable inputs": (inputs("{id: x, type: REUSABLE_INPUTS}"), "not-supported", 4, 19, "commercial"),
-    "concurrency": (tasks_flow(TASK, concurrency="{limit: 1}"), "not-supported", 3, 1, '"concurrency"'),
-    "checks": (tasks_flow(TASK, checks="[{when: x, message: y}]"), "not-supported", 3, 1, '"checks"'),
+    "quotas": (tasks_flow(TASK, quotas="[{limit: 1}]"), "not-supported", 3, 1, '"quotas"'),
     "a task cache": (task("taskCache: {enabled: true}"), "not-supported", 6, 5, '"taskCache"'),
     "a worker group": (task("workerGroup: {key: x}"), "not-supported", 6, 5, "commercial"),
-    "a type for later": (task("flowId: demo", f"{FLOW}.Subflow"), "not-supported", 5, 11, "Subflow"),
+    "a type for later": (task("templateId: demo", f"{FLOW}.Template"), "not-supported", 5, 11, "Template"),
 }  # fmt: skip
 
 
@@ -244,7 +240,7 @@ def test_what_was_meant_is_suggested(source: str, hint: str) -> None:
 
 
 def test_a_property_that_says_nothing_may_stand_even_where_it_is_not_supported() -> None:
-    source = tasks_flow(TASK, concurrency="", listeners="[]", deleted="false", tenantId="main", updated="2024-01-01")
+    source = tasks_flow(TASK, quotas="", listeners="[]", deleted="false", tenantId="main", updated="2024-01-01")
     assert read_flow(source).diagnostics == []
 
 

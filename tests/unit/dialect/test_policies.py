@@ -4,19 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from engine.dialect import unsupported
 from engine.model.policy import Check, Concurrency, Sla
 from tests.unit.dialect.flows import RETURN, read_flow, tasks_flow
 
 TASK = f"  - {{id: a, type: {RETURN}}}\n"
-PROPERTIES = ("concurrency", "sla", "checks")
-
-
-@pytest.fixture(autouse=True)
-def policies_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether the engine keeps to them is another matter."""
-    for name in PROPERTIES:
-        monkeypatch.delitem(unsupported.FLOW_PROPERTIES, name, raising=False)
 
 
 def test_they_become_nouns() -> None:
