@@ -47,7 +47,7 @@ from engine.runtime.outside import Outside
 from engine.runtime.ownership import Ownership
 from engine.runtime.secrets import Secrets, StoredSecrets
 from engine.runtime.world import World
-from engine.runtime.writes import Write
+from engine.runtime.writes import SaveFlow, Write
 from engine.sdk.process.policy import ProcessPolicy
 from engine.settings import Settings, find_project, load_settings, make_home
 from engine.store import open_store
@@ -232,6 +232,14 @@ class Engine:
     def record(self, name: str) -> FlowRecord:
         """The newest stored revision of NAMESPACE/ID or NAMESPACE.ID. Raises NotFound, UsageError if ambiguous."""
         return self.library.record(name)
+
+    def push(self, flow: Flow) -> int:
+        """Store a flow without running it, for others to call; the number of its revision."""
+        assert flow.source is not None, "a flow that was loaded knows its text"
+        at = self._clock.now()
+        return self._write(
+            SaveFlow(namespace=flow.namespace, id=flow.id, source=flow.source, disabled=flow.disabled, at=at)
+        )
 
     # -- executions
 

@@ -6,14 +6,15 @@ from datetime import UTC, datetime
 
 import click
 
-from engine.cli.commands import Group, open_history
+from engine.cli.commands import Group, open_engine, open_history
+from engine.cli.sources import flow_files
 from engine.cli.terminal import dim, printable, relative_time, say_json, table
-from engine.errors import NotFound
+from engine.errors import FlowInvalid, NotFound
 
 
 @click.group(cls=Group)
 def flows() -> None:
-    """Look at the stored flows."""
+    """The flows that are stored: look at them, add to them."""
 
 
 @flows.command("list")
@@ -63,3 +64,23 @@ def show(flow: str, revision: int | None, as_json: bool) -> None:
         say_json(flow_json(record, with_source=True))
     else:
         click.echo(printable(record.source), nl=not record.source.endswith("\n"))
+
+
+@flows.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+def push(paths: tuple[str, ...]) -> None:
+    """Store flows without running them, so that others can call them. A folder stands for all flows below it.
+
+    All of them are checked first: when one is not valid, none is stored.
+    """
+    with open_engine() as engine:
+        valid, wrong = [], []
+        for path in flow_files(paths):
+            try:
+                valid.append(engine.load(path))
+            except FlowInvalid as error:
+                wrong.extend(error.diagnostics)
+        if wrong:
+            raise FlowInvalid(f"{len(wrong)} errors, so nothing is stored", wrong)
+        for flow in valid:
+            click.echo(f"{flow.namespace}/{flow.id}  revision {engine.push(flow)}")

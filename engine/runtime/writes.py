@@ -60,6 +60,19 @@ class DeleteSecret(Struct, frozen=True, kw_only=True, tag="secret_delete"):
         return store.secret_delete(self.key)
 
 
+class SaveFlow(Struct, frozen=True, kw_only=True, tag="flow_save"):
+    """Keep a flow's text as its newest revision, unless it is that already; the revision's number."""
+
+    namespace: str
+    id: str
+    source: str
+    disabled: bool
+    at: datetime
+
+    def perform(self, store: Store) -> int:
+        return store.save_flow(self.namespace, self.id, self.source, at=self.at, disabled=self.disabled).revision
+
+
 class DeleteExecution(Struct, frozen=True, kw_only=True, tag="execution_delete"):
     """Remove an execution that is over, with its task runs, logs and metrics; 0 when there is none."""
 
@@ -70,4 +83,4 @@ class DeleteExecution(Struct, frozen=True, kw_only=True, tag="execution_delete")
 
 
 #: Any of them; `perform` is one transaction, done or not done, and harmless to repeat.
-Write = SetKey | DeleteKey | PurgeKeys | SetSecret | DeleteSecret | DeleteExecution
+Write = SetKey | DeleteKey | PurgeKeys | SetSecret | DeleteSecret | SaveFlow | DeleteExecution
