@@ -27,7 +27,7 @@ from engine.sdk.changes import NOTHING
 from engine.sdk.faults import told
 from engine.sdk.flows import EndedFlow, Ending, StartFlows
 from engine.sdk.outputs import plain
-from engine.sdk.properties import render_properties, secret_values
+from engine.sdk.properties import prepared
 
 
 def run_attempt(
@@ -36,9 +36,7 @@ def run_attempt(
     """Run the task, or go on with one whose flows have ended. Whatever it does, the answer is an event, or what it
     wants begun."""
     try:
-        task = render_properties(task_class, context.assignment.task.properties, context.render, context.evaluate)
-        for secret in secret_values(task):
-            context.mask(secret)
+        task = prepared(task_class, context.assignment.task.properties, context)
         given = task.run(context) if ended is None else task.flows_ended(context, ended)
         if isinstance(given, StartFlows):
             return given

@@ -10,7 +10,7 @@ from engine.dialect.source import decode
 from engine.errors import FlowInvalid, TaskFailed
 from engine.sdk.context import RunContext
 from engine.sdk.outputs import plain
-from engine.sdk.properties import render_properties, secret_values
+from engine.sdk.properties import prepared
 from engine.sdk.task import RESERVED, Task
 
 #: What the task around it has, too, and may say for both.
@@ -27,10 +27,7 @@ def run_inner(
     for name in sorted((RESERVED & definition.keys()) - _NAMES):
         context.logger.warning("`%s` of the inner task counts for nothing: write it at the task around it", name)
     properties = {name: value for name, value in definition.items() if name not in RESERVED}
-    task = render_properties(task_class(type_), properties, context.render, context.evaluate)
-    for secret in secret_values(task):
-        context.mask(secret)
-    given = task.run(context)
+    given = prepared(task_class(type_), properties, context).run(context)
     return plain(given)  # type: ignore[arg-type]  # what is neither outputs nor nothing is refused there
 
 

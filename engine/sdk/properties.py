@@ -18,6 +18,7 @@ from pydantic_core import ErrorDetails
 
 from engine.dialect.suggest import did_you_mean, nearest
 from engine.errors import ExpressionError, TaskFailed
+from engine.sdk.context import RunContext
 from engine.sdk.shapes import Evaluate, Render, fields, holds_secret, is_secret, shapes_of
 from engine.sdk.task import Task
 
@@ -34,6 +35,17 @@ _EXPECTED = {
     "tuple_type": "expected a list",
     "string_type": "expected a text",
 }
+
+
+def prepared(cls: type[T], raw: Mapping[str, Any], ctx: RunContext) -> T:
+    """A task as its `run` finds it: its properties rendered for an attempt, and the secret ones masked from now on."""
+    own = cls.variables(ctx)
+    task = render_properties(
+        cls, raw, lambda template: ctx.render(template, own), lambda template: ctx.evaluate(template, own)
+    )
+    for secret in secret_values(task):
+        ctx.mask(secret)
+    return task
 
 
 def render_properties(cls: type[T], raw: Mapping[str, Any], render: Render, evaluate: Evaluate) -> T:

@@ -101,6 +101,11 @@ class Task(Definition):
             raise TypeError(f'{cls.__qualname__}: every task has a property "{taken[0]}" already; choose another name')
 
     @classmethod
+    def variables(cls, ctx: RunContext) -> Mapping[str, Any] | None:
+        """What the expressions in the properties see besides everything else, and before it."""
+        return None
+
+    @classmethod
     def outputs_for(cls, properties: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The JSON Schema of the outputs of a task with these properties, as written; None: what `Output` says.
 

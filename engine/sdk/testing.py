@@ -41,7 +41,7 @@ from engine.sdk.inner import run_inner
 from engine.sdk.memory_files import MemoryFiles
 from engine.sdk.outputs import plain
 from engine.sdk.process.policy import ProcessPolicy, StartedProcess
-from engine.sdk.properties import render_properties, secret_values
+from engine.sdk.properties import prepared
 from engine.sdk.task import RESERVED, Task
 
 #: When the fake clock starts.
@@ -281,10 +281,7 @@ def _attempt(task_class: type[Task], properties: Mapping[str, Any], context: Fak
         )
 
     try:
-        task = render_properties(task_class, properties, context.render, context.evaluate)
-        for secret in secret_values(task):
-            context.mask(secret)
-        return ended(State.SUCCESS, task.run(context))
+        return ended(State.SUCCESS, prepared(task_class, properties, context).run(context))
     except TaskCancelled as error:
         return ended(State.KILLED, error=error)
     except TaskFailed as error:

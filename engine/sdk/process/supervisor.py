@@ -28,6 +28,7 @@ _PROC = Path("/proc")
 _HAS_PROC = sys.platform == "linux"
 _PR_SET_CHILD_SUBREAPER = 36
 _TICK = 0.02  #: seconds between two looks at what is still there
+_LOOKS = 100  #: at the table of processes, until what is not in it counts as hidden from this user
 _LINGER = 1.0  #: seconds that what a command leaves behind has to end by itself, once told to
 _PATIENCE = 5.0  #: seconds until what cannot be killed is given up
 _MARKER = "PENSTOCK_ATTEMPT"
@@ -116,9 +117,15 @@ def start_of(pid: int) -> str | None:
 
 
 def _tell(pids: set[int], what: int) -> None:
+    """Signal processes and all of their groups: no member of a group slips through by forking and ending."""
+    groups: set[int] = set()
     for pid in pids:
         with suppress(ProcessLookupError, PermissionError):  # the next look tells
+            groups.add(os.getpgid(pid))
             os.kill(pid, what)
+    for group in groups - {os.getpgrp()}:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, what)
 
 
 def kill_all(find: Find, patience: float = _PATIENCE) -> set[int]:
@@ -129,13 +136,13 @@ def kill_all(find: Find, patience: float = _PATIENCE) -> set[int]:
     until = time.monotonic() + patience
     while found := find():
         frozen: set[int] = set()
-        while fresh := found - frozen:
+        while (fresh := found - frozen) and time.monotonic() < until:
             _tell(fresh, signal.SIGSTOP)
             frozen |= fresh
             found = find()
-        _tell(frozen, signal.SIGKILL)
+        _tell(frozen | found, signal.SIGKILL)
         if time.monotonic() >= until:
-            return found
+            return find()
         time.sleep(_TICK)
     return set()
 
@@ -261,10 +268,16 @@ class Supervisor:
                 self.status = status
 
     def _find(self) -> set[int]:
-        if not self._reap() and self._is_reaper:
-            return set()
-        found = descendants(os.getpid())
-        return found if self._is_reaper else found | marked(os.environ.get(_MARKER, ""))
+        """All that came of the command. Who has a child but sees none looks again: they may replace each other."""
+        if not self._is_reaper:
+            self._reap()
+            return descendants(os.getpid()) | marked(os.environ.get(_MARKER, ""))
+        for _ in range(_LOOKS):
+            if not self._reap():
+                break
+            if found := descendants(os.getpid()):
+                return found
+        return set()
 
 
 def _become_reaper() -> bool:
