@@ -31,18 +31,18 @@ from engine.dialect.source import decode
 from engine.dialect.templates import span_in
 from engine.expressions import references
 from engine.model.diagnostic import Diagnostic, Severity
+from engine.model.flow import CONTAINERS
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Golden cases that show what happens to an expression that fails: the error in them is meant.
-MEANT = {"outputs_fail": 1, "rendering_fails": 1}
+MEANT = dict.fromkeys(
+    ("outputs_fail", "rendering_fails", "container_cannot_begin", "loop_until_fails", "retry_precedence", "run_if"), 1
+)
 SHORT = {
     "RETURN": "io.kestra.plugin.core.debug.Return",
     "LOG": "io.kestra.plugin.core.log.Log",
     "FAIL": "io.kestra.plugin.core.execution.Fail",
-} | {
-    name.upper(): f"io.kestra.plugin.core.flow.{name}"
-    for name in ("Sequential", "Parallel", "Dag", "If", "Switch", "ForEach")
-}
+} | {kind.TYPES[0].rpartition(".")[2].upper(): kind.TYPES[0] for kind in CONTAINERS}
 CATALOG = Catalog()
 
 
@@ -85,7 +85,7 @@ def _golden(path: Path) -> str:
     kinds = {int: "INT", str: "STRING", bool: "BOOLEAN", float: "FLOAT"}
     inputs = [{"id": name, "type": kinds.get(type(value), "JSON")} for name, value in given.items()]
     flow = {"id": "case", "namespace": "golden"} | ({"inputs": inputs} if inputs else {})
-    meant = ("about", "expect", "answers", "inputs")
+    meant = ("about", "expect", "answers", "inputs", "resume")
     flow |= {name: spelled_out(value) for name, value in case.items() if name not in meant}
     return json.dumps(flow, indent=1, ensure_ascii=False)
 
@@ -113,10 +113,12 @@ def slips(parsed: Parsed) -> Iterator[Slip]:
     outline = Outline(parsed, CATALOG)
     declared = Declared(parsed.document.data, outline, CATALOG)
     for written in written_in(parsed.document.data, outline, CATALOG):
+        if written.is_key:
+            continue  # a finding in a key points at the key
         for reference in references(written.text):
             base: Type = Roots(declared, written.site).get(reference.root) or ANY
             for segment, offset in zip(reference.segments, reference.offsets, strict=True):
-                if isinstance(segment, str) and segment:
+                if isinstance(segment, str) and segment and '"' not in segment:  # JSON spells a quote otherwise
                     yield _slip(parsed, written, segment, offset, base)
                 base = _below(base, segment)
 

@@ -21,12 +21,22 @@ from engine.dialect.templates import PROSE, RAW, span_in, unparsed
 from engine.errors import ExpressionError, PenstockError
 from engine.expressions import is_template, language
 from engine.model.diagnostic import Diagnostic, Edit, Severity
-from engine.model.flow import Task
+from engine.model.flow import Container, Loop, LoopUntil, Task, WaitFor, WorkingDirectory
 from engine.sdk.shapes import as_written, shapes_of
 
 #: Properties of the engine's own that are rendered, by the name in YAML.
 _STEERING = frozenset({"runIf", "when", "timeout"})
-_CONTAINER_STEERING = _STEERING | {"condition", "value", "values"}
+_CONTAINER_STEERING = _STEERING | {
+    "condition", "value", "values", "outputs", "breakWhen", "pauseDuration", "delay", "behavior",
+    "inputFiles", "outputFiles", "namespaceFiles", "cache",
+}  # fmt: skip
+#: What a container evaluates when the tasks in it have ended.
+_AT_END: Mapping[type[Container], frozenset[str]] = {
+    LoopUntil: frozenset({"condition"}),
+    WaitFor: frozenset({"condition"}),
+    Loop: frozenset({"outputs", "breakWhen"}),
+    WorkingDirectory: frozenset({"outputFiles"}),
+}
 _COMMON = frozenset(field.alias or name for name, field in Task.model_fields.items())
 _DECLARED = ("defaults", "expression", "condition")
 #: What of a trigger is rendered whatever its type; of a type that is known, all else is too.
@@ -79,7 +89,7 @@ def _in_tasks(data: Mapping[str, Any], outline: Outline, types: TypeIndex) -> It
             known = node if node is not None and not _is_stray(node, path) else None
             idle = node is not None and node.disabled
             worst = Severity.WARNING if idle else Severity.ERROR
-            yield Written(path, text, is_key, Site(Place.TASK, known), worst)
+            yield Written(path, text, is_key, Site(Place.TASK, known, _is_at_end(known, path)), worst)
 
 
 def _task_lists(data: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
@@ -94,6 +104,10 @@ def _is_stray(node: Node, path: Path) -> bool:
     return node.container is not None and _property(node, path) not in _COMMON | _CONTAINER_STEERING
 
 
+def _is_at_end(node: Node | None, path: Path) -> bool:
+    return node is not None and node.container is not None and _property(node, path) in _AT_END.get(node.container, ())
+
+
 def _property(node: Node, path: Path) -> str:
     return str(path[len(node.path)]) if len(path) > len(node.path) else ""
 
@@ -101,7 +115,7 @@ def _property(node: Node, path: Path) -> str:
 def _is_rendered(node: Node, path: Path, types: TypeIndex) -> bool:
     name = _property(node, path)
     if node.container is not None:
-        return name in _CONTAINER_STEERING
+        return name in _CONTAINER_STEERING and not (name == "outputs" and path[-1] in PROSE)
     return name in _STEERING or (name not in _COMMON and name not in static_properties(node.type, types))
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from engine.dialect import Parsed, TypeIndex
 from engine.dialect.document import Document, Path
-from engine.model.flow import CONTAINERS, Container, Dag, Task
-from engine.model.tree import ERRORS
+from engine.model.flow import CONTAINERS, Container, Dag, Loop, Task
+from engine.model.tree import MAIN, group_of
 
 _CONTAINERS: Mapping[str, type[Container]] = {name: container for container in CONTAINERS for name in container.TYPES}
 
@@ -41,8 +41,13 @@ class Node:
             self.parent is not None
             and self.parent.container is not None
             and self.parent.container.LOOPS
-            and self.branch != ERRORS
+            and (group_of(self.branch) == MAIN or self.parent.container is Loop)
         )
+
+    @property
+    def valued(self) -> bool:
+        """Whether its runs are told by their values. A round of a Loop is a world of its own, and needs none."""
+        return self.laned and self.parent is not None and self.parent.container is not Loop
 
     @property
     def line(self) -> list[Node]:

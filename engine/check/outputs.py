@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from engine.check.inputs import INPUTS, typed_inputs
 from engine.check.outline import Node
 from engine.check.types import (
     ANY,
@@ -32,7 +33,19 @@ from engine.check.types import (
 from engine.dialect import TypeIndex
 from engine.errors import PenstockError
 from engine.expressions import is_template
-from engine.model.flow import ForEach, If, RunnableTask, Switch
+from engine.model.flow import (
+    EachParallel,
+    EachSequential,
+    ForEach,
+    If,
+    Loop,
+    LoopUntil,
+    Pause,
+    RunnableTask,
+    Switch,
+    WaitFor,
+    WorkingDirectory,
+)
 from engine.sdk.task import Task
 
 _BASIC: Mapping[str, Type] = {
@@ -61,7 +74,9 @@ def outputs_of(node: Node, types: TypeIndex) -> Type | None:
 
 def loop_values(loop: Node) -> tuple[str, ...] | None:
     """The values of a loop, when they stand in the flow."""
-    values = loop.task.values if isinstance(loop.task, ForEach) else None
+    task = loop.task
+    values = task.value if isinstance(task, EachSequential | EachParallel) else None
+    values = task.values if isinstance(task, ForEach) else values
     if isinstance(values, str):
         try:
             values = None if is_template(values) else json.loads(values)
@@ -82,7 +97,30 @@ def _of_container(node: Node) -> Type | None:
     if node.container is Switch:
         known = isinstance(node.task, Switch) and not node.task.defaults
         return Record({"value": Text(tuple(node.task.cases)) if known else TEXT, "defaults": BOOL})  # type: ignore[union-attr]
+    if node.container in (LoopUntil, WaitFor):
+        return Record({"iterationCount": INT})
+    if node.task is None:
+        return ANY if node.container in (Pause, Loop, WorkingDirectory) else None
+    if isinstance(node.task, Pause):
+        given = [each.model_dump(by_alias=True) for each in node.task.on_resume]
+        return Record({"resumed": Record({"by": TEXT, "on": TEXT}), "onResume": typed_inputs(given) or MAP})
+    if isinstance(node.task, Loop):
+        return _of_loop(node.task)
+    if isinstance(node.task, WorkingDirectory) and node.task.output_files:
+        return Record({"outputFiles": MapOf(TEXT)})
     return None
+
+
+def _of_loop(loop: Loop) -> Type:
+    counts: dict[str, Type] = {"iterationCount": INT, "runningIterations": INT, "terminatedIterations": MapOf(INT)}
+    item = Record({"value": TEXT, "iteration": INT, "key": TEXT})
+    given = Record({each.id: INPUTS.get(str(each.type), ANY) for each in loop.outputs})
+    results: dict[str, Type] = {"outputs": ListOf(Record({"item": item, "outputs": given})), "uri": TEXT}
+    if loop.fetch_type == "FETCH" or (loop.fetch_type == "AUTO" and not isinstance(loop.values, str)):
+        del results["uri"]
+    elif loop.fetch_type == "STORE":
+        del results["outputs"]
+    return Record(counts | results)
 
 
 @cache

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
+from engine.check.inputs import typed_inputs
 from engine.check.outline import Node, Outline
 from engine.check.outputs import loop_values, outputs_of
 from engine.check.types import (
@@ -35,23 +36,16 @@ from engine.check.visibility import When, when
 from engine.core.context import ROOTS
 from engine.dialect import TypeIndex
 from engine.model.diagnostic import Severity
-from engine.model.flow import If, Switch
+from engine.model.flow import If, Loop, LoopUntil, Pause, Switch, WaitFor
 from engine.model.state import State
 from engine.model.tree import runs_after
 
 #: Roots that some tasks and triggers add to their own expressions.
 EXTRAS = frozenset({
-    "schedule", "workerTaskrun", "workingDir", "outputDir", "response", "item", "items", "iteration", "count", "loop",
+    "schedule", "workerTaskrun", "workingDir", "outputDir", "response", "items", "iteration", "count", "loop",
 })  # fmt: skip
 #: Task types that change variables while the flow runs.
 _SETS_VARIABLES = ("SetVariables", "UnsetVariables")
-
-_INPUTS: Mapping[str, Type] = {
-    "STRING": TEXT, "SECRET": TEXT, "FILE": TEXT, "EMAIL": TEXT, "URI": TEXT,
-    "DATETIME": TEXT, "DATE": TEXT, "TIME": TEXT, "DURATION": TEXT,
-    "INT": INT, "FLOAT": FLOAT, "BOOLEAN": BOOL, "BOOL": BOOL,
-}  # fmt: skip
-
 
 #: Roots that belong to the execution that a trigger is about.
 _UPSTREAM = frozenset({"trigger", "execution", "inputs", "outputs", "tasks", "labels"})
@@ -75,6 +69,14 @@ class Site:
 
     place: Place
     node: Node | None = None
+    at_end: bool = False  #: of a container: whether it is evaluated when its tasks have ended
+
+    @property
+    def loops(self) -> list[Node]:
+        """The loops that it is in, outermost first."""
+        if self.node is None:
+            return []
+        return [*self.node.loops, *([self.node] if self.at_end and self.node.container is Loop else [])]
 
 
 class Declared:
@@ -90,7 +92,7 @@ class Declared:
         self.variables = Record(
             {name: of_data(value) for name, value in (variables or {}).items()} if known else {}, open=sets or not known
         )
-        self.inputs = _inputs(data.get("inputs"))
+        self.inputs = typed_inputs(data.get("inputs"))
         self.labels = _labels(data.get("labels"))
 
     def outputs(self, node: Node) -> Type | None:
@@ -141,7 +143,12 @@ class _Runs(Mapping[str, Type]):
             raise KeyError(task_id)
         leaf = _STATE if self._states else self._declared.outputs(node)
         found: Type = leaf if leaf is not None else Troubled(ANY, _no_outputs(node))
-        for loop in reversed(node.loops):
+        loops = _to_be_named(node, self._site)
+        inner = next((loop for loop in loops if loop.container is Loop), None)
+        if inner is not None:
+            lost = self._site.place in (Place.TASK, Place.END) and (self._site.node or self._site.place is Place.END)
+            return Troubled(ANY, _in_a_round(node, inner)) if lost else ANY
+        for loop in reversed(loops):
             found = MapOf(found, loop_values(loop), node.id)
         trouble = self._trouble(node)
         return Troubled(found, trouble) if trouble else found
@@ -156,7 +163,7 @@ class _Runs(Mapping[str, Type]):
     def _trouble(self, node: Node) -> Trouble | None:
         if self._site.place not in (Place.TASK, Place.END) or (self._site.place is Place.TASK and not self._site.node):
             return None
-        match when(node, self._site.node, state_only=self._states):
+        match when(node, self._site.node, state_only=self._states, at_end=self._site.at_end):
             case When.NEVER if node is self._site.node:
                 return Trouble("not-yet-run", f'the task "{node.id}" has no outputs before it has run')
             case When.NEVER:
@@ -181,8 +188,27 @@ class _Runs(Mapping[str, Type]):
 _BEFORE = (Place.START, Place.SCHEDULE)
 #: What a trigger that is about a date knows.
 _DATES = Record({"id": TEXT, "type": TEXT, **dict.fromkeys(("date", "next", "previous"), union((TEXT, NULL)))})
-#: Containers that have outputs of their own.
-_CHOICES = (If, Switch)
+
+
+def _to_be_named(node: Node, site: Site) -> list[Node]:
+    """The loops whose values an expression must name to read a task: not those of the round that it is in."""
+    said = 0
+    for number, (loop, mine) in enumerate(zip(node.loops, site.loops, strict=False)):
+        if loop is not mine:
+            break
+        if loop.container is Loop:
+            said = number + 1
+    return node.loops[said:]
+
+
+def _in_a_round(node: Node, loop: Node) -> Trouble:
+    message = f'the task "{node.id}" is in the Loop "{loop.id}", and is seen only there'
+    hint = f"declare it among the `outputs` of the Loop, and read outputs.{loop.id}.outputs[0].outputs.NAME"
+    return Trouble("loop-value", message, hint=hint)
+
+
+#: Containers that have outputs of their own while the tasks in them run.
+_WITH_OUTPUTS = (If, Switch, LoopUntil, WaitFor)
 _STATE = Record({"state": Text(tuple(state.value for state in State))})
 
 
@@ -209,43 +235,6 @@ def of_data(value: Any) -> Type:
             items = tuple(of_data(item) for item in value)
             return ListOf(union(items), items)
     return ANY
-
-
-def _inputs(declared: Any) -> Record | None:
-    """All inputs, nested by the dots in their ids; None when the flow has none."""
-    if not isinstance(declared, list):
-        return None if declared is None else Record({}, open=True)
-    tree: dict[str, Any] = {}
-    for entry in declared:
-        if not isinstance(entry, Mapping):
-            continue
-        *groups, leaf = str(entry.get("id", entry.get("name"))).split(".")
-        place = tree
-        for group in groups:
-            inner = place.setdefault(group, {})
-            place = inner if isinstance(inner, dict) else {}
-        place.setdefault(leaf, _input(entry))
-    return _nested(tree) if tree else None
-
-
-def _nested(tree: Mapping[str, Any]) -> Record:
-    return Record({name: _nested(item) if isinstance(item, dict) else item for name, item in tree.items()})
-
-
-def _input(entry: Mapping[str, Any]) -> Type:
-    named = entry.get("type")
-    optional = entry.get("required") is False and entry.get("defaults") is None
-    if named in ("SELECT", "ENUM"):
-        values = entry.get("values")
-        free = not isinstance(values, list) or entry.get("allowCustomValue") or entry.get("required") is False
-        choices = () if free else tuple(str(one.get("value")) if isinstance(one, Mapping) else one for one in values)  # type: ignore[union-attr]
-        given: Type = Text(choices) if choices and all(isinstance(one, str) for one in choices) else TEXT
-    elif named in ("ARRAY", "MULTISELECT"):
-        item = entry.get("itemType", "STRING" if named == "MULTISELECT" else None)
-        given = ListOf(_INPUTS.get(str(item), ANY))
-    else:
-        given = _INPUTS.get(str(named), ANY)
-    return union((given, NULL)) if optional else given
 
 
 def _labels(written: Any) -> Record:
@@ -287,9 +276,13 @@ def _taskrun(declared: Declared, site: Site) -> Type | None:
     fields: dict[str, Type] = {"id": TEXT, "startDate": MOMENT, "attemptsCount": INT}
     if node.parent is not None:
         fields["parentId"] = TEXT
-    if node.laned and node.parent is not None:
+    if node.valued and node.parent is not None:
         return Record(fields | dict(_value(node.parent).fields))
-    above = [step for step in _parents_of(node) if step.laned]
+    if any(loop.container is Loop for loop in node.loops):
+        message = f'the task "{node.id}" is in a Loop, and has no value of its own'
+        in_loop = Troubled(ANY, Trouble("loop-value", message, hint="write item.value, item.index or item.key"))
+        return Record(fields | {"value": in_loop, "iteration": in_loop})
+    above = [step for step in _parents_of(node) if step.valued]
     hint = "write parent.taskrun.value" if above and above[0] is _parents_of(node)[0] else None
     if hint is None and above:
         hint = f"write parents[{_parents_of(node).index(above[0])}].taskrun.value"
@@ -298,9 +291,33 @@ def _taskrun(declared: Declared, site: Site) -> Type | None:
     return Record(fields | {"value": trouble, "iteration": trouble})
 
 
+def _item(declared: Declared, site: Site) -> Type | None:
+    """The value of the round, and those of the rounds around it."""
+    if site.place is not Place.TASK:
+        return None
+    if site.node is None:
+        return ANY
+    rounds = [_item_of(loop) for loop in reversed(site.loops) if loop.container is Loop]
+    if not rounds:
+        return None
+    item, parents = rounds[0], tuple(rounds[1:])
+    return Record({**item, "parent": Record(parents[0]), "parents": _list_of(parents)}) if parents else Record(item)
+
+
+def _list_of(rounds: tuple[dict[str, Type], ...]) -> Type:
+    items = tuple(Record(each) for each in rounds)
+    return ListOf(union(items), items)
+
+
+def _item_of(loop: Node) -> dict[str, Type]:
+    fields: dict[str, Type] = {"value": TEXT, "index": INT}
+    listed = isinstance(loop.task, Loop) and isinstance(loop.task.values, list | tuple)
+    return fields if listed else fields | {"key": TEXT}
+
+
 def _parents_of(node: Node) -> list[Node]:
     """The containers around a task that have a value or outputs, nearest first."""
-    return [step for step in reversed(node.line[:-1]) if step.laned or step.container in _CHOICES]
+    return [step for step in reversed(node.line[:-1]) if step.valued or step.container in _WITH_OUTPUTS]
 
 
 def _parents(declared: Declared, site: Site) -> Type | None:
@@ -310,13 +327,15 @@ def _parents(declared: Declared, site: Site) -> Type | None:
         return ANY
     if site.node.parent is None:
         return None
+    if any(step.container is Pause for step in site.node.line[:-1]):
+        return ANY  # it has outputs if a person resumed it
     entries = [_entry(declared, step) for step in _parents_of(site.node)]
     return ListOf(union(entries), tuple(entries))
 
 
 def _entry(declared: Declared, step: Node) -> Type:
     fields: dict[str, Type] = {}
-    if step.laned and step.parent is not None:
+    if step.valued and step.parent is not None:
         fields["taskrun"] = _value(step.parent)
     outputs = declared.outputs(step)
     if outputs is not None:
@@ -357,6 +376,7 @@ _MAKE: Mapping[str, Callable[[Declared, Site], Type | None]] = {
     "execution": _execution,
     "task": _task,
     "taskrun": _taskrun,
+    "item": _item,
     "inputs": _inputs_of,
     "outputs": _runs(states=False),
     "tasks": _runs(states=True),

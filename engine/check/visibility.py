@@ -12,7 +12,7 @@ from enum import Enum, auto
 from itertools import takewhile
 
 from engine.check.outline import Node
-from engine.model.flow import Dag, ForEach, If, Parallel, Switch
+from engine.model.flow import Dag, EachParallel, EachSequential, ForEach, If, Parallel, Switch
 from engine.model.tree import ERRORS
 
 #: The lists that run before or after the main tasks, in their order. Listeners come last, in no order.
@@ -30,10 +30,11 @@ class When(Enum):
     DISABLED = auto()  #: it does not run at all
 
 
-def when(target: Node, site: Node | None, *, state_only: bool = False) -> When:
+def when(target: Node, site: Node | None, *, state_only: bool = False, at_end: bool = False) -> When:
     """Whether `target` has run when an expression of `site` is evaluated; None stands for the end of the flow.
 
-    With `state_only` it is enough that it was considered: a skipped task has a state too.
+    With `state_only` it is enough that it was considered: a skipped task has a state too. With `at_end` the site is a
+    container, and the expression is evaluated when the tasks in it have ended.
     """
     if target.disabled:
         return When.DISABLED
@@ -41,14 +42,16 @@ def when(target: Node, site: Node | None, *, state_only: bool = False) -> When:
         return _inside(target.line, conditional_site=False, state_only=state_only)
     ours, theirs = site.line, target.line
     shared = len(list(takewhile(lambda pair: pair[0] is pair[1], zip(ours, theirs, strict=False))))
-    looping = any(node.laned for node in ours[:shared])
+    looping = any(node.valued for node in ours[:shared])
     if shared == len(theirs):  # the task itself, or a container around it
-        return When.NEVER if target is site and not (state_only or looping) else When.RUN
+        return When.NEVER if target is site and not (state_only or looping or at_end) else When.RUN
+    if shared == len(ours) and at_end:
+        return _inside(theirs[shared:], conditional_site=False, state_only=state_only)
     if shared == len(ours):  # a container's own expression is evaluated before anything in it starts
         return When.RUN if looping else When.NEVER
     container, mine, other = (ours[shared - 1] if shared else None), ours[shared], theirs[shared]
     answer = _beside(container, mine, other)
-    if answer in (When.NEVER, When.RACING) and (looping or (mine.laned and other.laned)):
+    if answer in (When.NEVER, When.RACING) and (looping or (mine.valued and other.valued)):
         return When.RUN  # for another value it may have
     if answer is not When.RUN:
         return answer
@@ -78,7 +81,7 @@ def _beside(container: Node | None, mine: Node, other: Node) -> When:
     """Two different children of one container (None: of the flow): has `other` ended when `mine` starts?"""
     kind = container.container if container is not None else None
     if mine.branch != other.branch:
-        at_once = kind in (Parallel, Dag, ForEach)
+        at_once = kind in (Parallel, Dag, ForEach, EachSequential, EachParallel)
         after = _turn(mine.branch) > _turn(other.branch) or _turn(mine.branch) == _turn(other.branch) == _LAST
         return When.RUN if after or (other.branch == ERRORS and at_once) else When.NEVER
     task = container.task if container is not None else None

@@ -63,7 +63,7 @@ tasks:
         "{% for row in outputs['ask-me'].rows %}{{ row.nope }}{% endfor %}",
         "{% set inputsx = 1 %}{{ inputsx }}",
         "{{ execution.id }} {{ flow.id }} {{ parents[0].taskrun.value ?? 1 }} {{ trigger.anything.body }}",
-        "{{ labels.team }} {{ envs.home }} {{ globals.x }} {{ workingDir }} {{ item.value }} {{ response.body }}",
+        "{{ labels.team }} {{ envs.home }} {{ globals.x }} {{ workingDir }} {{ response.body }}",
         "{{ row ?? taxrun ?? 'none' }}",
     ],
 )
