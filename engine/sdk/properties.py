@@ -39,7 +39,7 @@ _EXPECTED = {
 
 def prepared(cls: type[T], raw: Mapping[str, Any], ctx: RunContext) -> T:
     """A task as its `run` finds it: its properties rendered for an attempt, and the secret ones masked from now on."""
-    own = cls.variables(ctx)
+    own = cls.template_variables(ctx)
     task = render_properties(
         cls, raw, lambda template: ctx.render(template, own), lambda template: ctx.evaluate(template, own)
     )

@@ -101,7 +101,7 @@ class Task(Definition):
             raise TypeError(f'{cls.__qualname__}: every task has a property "{taken[0]}" already; choose another name')
 
     @classmethod
-    def variables(cls, ctx: RunContext) -> Mapping[str, Any] | None:
+    def template_variables(cls, ctx: RunContext) -> Mapping[str, Any] | None:
         """What the expressions in the properties see besides everything else, and before it."""
         return None
 
