@@ -38,7 +38,7 @@ def store() -> MemoryStore:
 @pytest.fixture
 def host(store: MemoryStore) -> Host:
     nothing: Any = None
-    return Host(nothing, nothing, nothing, lambda write: write.perform(store), lambda: NOW)
+    return Host(nothing, nothing, nothing, nothing, nothing, lambda write: write.perform(store), lambda: NOW)
 
 
 def sent(host: Host, write: Write) -> int:
