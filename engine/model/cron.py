@@ -6,6 +6,8 @@ A cron speaks of what clocks show; which instants those are in a time zone is `e
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import Self
 
@@ -65,24 +67,22 @@ class Cron(Struct, frozen=True):
 
     @property
     def ticks(self) -> bool:
-        """Whether it says how often, rather than at which times of the day: its hours start with a star."""
+        """Whether it says how often, rather than at which times of the day: its hours start with a star, or are all."""
         return self.fields[_HOUR].startswith("*") or self.fields[_HOUR] == "0-23"
 
-    def after(self, clock: datetime) -> datetime | None:
-        """What a clock shows when it next matches, later than now. None: not within fifty years."""
-        return self._nearest(clock, reverse=False)
+    def after(self, clock: datetime) -> Iterator[datetime]:
+        """What a clock shows whenever it matches, later than now. It ends when nothing matches for fifty years."""
+        return self._walk(clock, reverse=False)
 
-    def before(self, clock: datetime) -> datetime | None:
-        """What a clock showed when it last matched, earlier than now. None: not within fifty years."""
-        return self._nearest(clock, reverse=True)
+    def before(self, clock: datetime) -> Iterator[datetime]:
+        """What a clock showed whenever it matched, earlier than now, the last time first."""
+        return self._walk(clock, reverse=True)
 
-    def _nearest(self, clock: datetime, *, reverse: bool) -> datetime | None:
+    def _walk(self, clock: datetime, *, reverse: bool) -> Iterator[datetime]:
         from cronsim import CronSim
 
-        try:
-            return next(CronSim(" ".join(self.fields), clock, reverse=reverse), None)
-        except (OverflowError, ValueError):  # before the year 1, or after 9999
-            return None
+        with suppress(OverflowError, ValueError):  # before the year 1, or after 9999
+            yield from CronSim(" ".join(self.fields), clock, reverse=reverse)
 
 
 def _fields(text: str) -> tuple[str, ...]:

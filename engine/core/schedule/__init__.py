@@ -1,0 +1,18 @@
+"""When triggers are due. Pure: instants come as arguments, time zones from the tz database."""
+
+from engine.core.schedule.fires import fires_after, fires_before, next_fire, previous_fire
+from engine.core.schedule.timetable import Due, Timetable
+from engine.core.schedule.zones import Change, next_change
+from engine.model.cron import Cron
+
+__all__ = [
+    "Change",
+    "Cron",
+    "Due",
+    "Timetable",
+    "fires_after",
+    "fires_before",
+    "next_change",
+    "next_fire",
+    "previous_fire",
+]
