@@ -25,6 +25,8 @@ CASES: list[tuple[str, Mapping[str, Any], State, Mapping[str, Any]]] = [
     ("if_switch.yaml", {"country": "AT"}, State.SUCCESS, {"tax": "0"}),
     ("for_each.yaml", {}, State.SUCCESS, {"oslo": "1: Oslo"}),
     ("remember.yaml", {}, State.SUCCESS, {"runs": 1}),
+    ("shell_hello.yaml", {"name": "Ada"}, State.SUCCESS, {"greeting": "Hello Ada", "letters": 3}),
+    ("python_outputs.yaml", {}, State.SUCCESS, {"best": "Oslo", "total": 42}),
     ("files.yaml", {}, State.SUCCESS, {"dropped": 1, "newest": 3}),
     ("files.yaml", {"least": 100}, State.FAILED, {}),
     ("errors_branch.yaml", {}, State.SUCCESS, {}),

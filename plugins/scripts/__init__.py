@@ -1,0 +1,1 @@
+"""Tasks that run commands and scripts of this machine."""
