@@ -24,7 +24,7 @@ from engine.dialect.types import TypeIndex
 from engine.dialect.violations import Violation, described, known_properties, violations
 from engine.errors import PluginBroken
 from engine.model.diagnostic import Diagnostic, Severity
-from engine.model.flow import CONTAINERS, Container, Definition, Flow, RunnableTask, Task
+from engine.model.flow import CONTAINERS, Container, Definition, Flow, ForEachItem, RunnableTask, Task
 from engine.model.inputs import INPUT_TYPES, Input
 from engine.model.listeners import Condition, Trigger
 
@@ -156,6 +156,8 @@ class Builder:
             else self._runnable(data, canonical or type_, path)
         )
         self.tasks[slot] = (path, task or _BROKEN)
+        if isinstance(task, ForEachItem):
+            self.tasks.extend(((*path, "tasks", index), made) for index, made in enumerate(task.tasks))
         return task or _BROKEN
 
     def _nested(self, kinds: str, model: type[N], data: Mapping[str, Any], path: Path) -> N | None:

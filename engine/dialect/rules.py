@@ -14,14 +14,13 @@ from engine.dialect.policies import check_sla
 from engine.dialect.suggest import did_you_mean, nearest
 from engine.dialect.timing import check_retry, check_timeout, check_waiting
 from engine.dialect.triggers import check_triggers
-from engine.model.flow import Dag, RunnableTask, Task
+from engine.model.flow import Dag, ForEachItem, RunnableTask, Task
 
 #: Words that the REST paths of flows and executions already use in the place of an id.
 RESERVED_IDS = frozenset({
     "pause", "resume", "force-run", "change-status", "kill", "executions", "search", "source", "disable", "enable",
 })  # fmt: skip
-#: The tasks that run a whole flow.
-_CALLS = frozenset({"io.kestra.plugin.core.flow.Subflow", "io.kestra.plugin.core.flow.ForEachItem"})
+_SUBFLOW = "io.kestra.plugin.core.flow.Subflow"
 _SYSTEM = "system."
 _READ_ONLY = "system.readOnly"
 
@@ -49,6 +48,8 @@ def check(builder: Builder, data: Mapping[str, Any]) -> None:
         _check_recursion(builder, data, task, path)
         if isinstance(task, Dag):
             _check_dag(builder, task, path)
+        elif isinstance(task, ForEachItem):
+            _check_made(builder, task)
 
 
 def _check_unique(builder: Builder, subject: str, places: Iterable[Path]) -> None:
@@ -61,6 +62,16 @@ def _check_unique(builder: Builder, subject: str, places: Iterable[Path]) -> Non
             line = builder.document.span(first[name]).line
             builder.add("duplicate-id", f'the {subject} id "{name}" is already used in line {line}', path)
         first.setdefault(name, path)
+
+
+def _check_made(builder: Builder, container: ForEachItem) -> None:
+    """No task may have the id of one that goes without saying."""
+    made = {task.id for task in container.tasks}
+    for path, _ in builder.tasks:
+        name = builder.document.data_at((*path, "id"))
+        if name in made:
+            message = f'the task id "{name}" is already used for a part of "{container.id}"'
+            builder.add("duplicate-id", message, (*path, "id"))
 
 
 def _check_labels(builder: Builder, labels: Any) -> None:
@@ -81,9 +92,12 @@ def _label_names(labels: Any) -> Iterator[tuple[Any, Path]]:
 
 def _check_recursion(builder: Builder, data: Mapping[str, Any], task: Task, path: Path) -> None:
     """A flow that runs itself may never end. What an expression names is known only when it runs."""
-    if not isinstance(task, RunnableTask) or task.type not in _CALLS:
+    if isinstance(task, ForEachItem):
+        called: list[Any] = [task.namespace, task.flow_id]
+    elif isinstance(task, RunnableTask) and task.type == _SUBFLOW:
+        called = [task.properties.get(name) for name in ("namespace", "flowId")]
+    else:
         return
-    called = [task.properties.get(name) for name in ("namespace", "flowId")]
     if called == [data.get("namespace"), data.get("id")]:
         builder.add("recursive-call", f'"{task.id}" runs the very flow that it stands in', (*path, "flowId"))
 

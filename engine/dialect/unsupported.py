@@ -44,7 +44,7 @@ INPUT_TYPES: dict[str, str] = {
     "REUSABLE_INPUTS": _ENTERPRISE,
 }
 
-_FLOW_TASKS = ("ForEachItem", "Template", "Approval")
+_FLOW_TASKS = ("Template", "Approval")
 
 #: Types that flows written elsewhere name. A catalog that knows one of them wins over this table.
 TYPES: dict[str, str] = {

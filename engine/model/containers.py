@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 from engine.model.definition import Definition
 from engine.model.inputs import Input
 from engine.model.properties import FlowOutput
-from engine.model.task import Container, Task
+from engine.model.task import Container, RunnableTask, Task
 
 #: Ends the id of a round: `each[]` is that of the rounds of the Loop `each`.
 ROUND = "[]"
@@ -282,7 +282,70 @@ class WorkingDirectory(Container):
         return {"tasks": self.tasks}
 
 
+class Batch(Definition):
+    """How a ForEachItem cuts its file. Expressions may give each of these."""
+
+    rows: int | str | None = None
+    bytes: int | str | None = None
+    partitions: int | str | None = None
+    separator: str | None = None
+
+
+class ForEachItem(Container):
+    """A flow, run once for each batch of the rows of a file.
+
+    Its tasks are three that no flow writes: they split the file, run the flow for each batch, and merge the outputs.
+    """
+
+    TYPES = _types("ForEachItem")
+    items: str
+    batch: Batch = Field(default_factory=Batch)
+    namespace: str
+    flow_id: str
+    revision: int | str | None = None
+    inputs: Mapping[str, Any] = Field(default_factory=dict)
+    labels: Mapping[str, Any] | tuple[Any, ...] = ()
+    wait: bool | str = True
+    transmit_failed: bool | str = True
+    inherit_labels: bool | str = False
+    schedule_date: str | None = None
+    restart_behavior: Literal["RETRY_FAILED", "NEW_EXECUTION"] = "RETRY_FAILED"
+
+    @cached_property
+    def tasks(self) -> tuple[Task, ...]:
+        """What it is made of."""
+        split, ran = (f"currentEachOutput(outputs.{self.id}_{name})" for name in ("split", "items"))
+        call = self.model_dump(
+            mode="json",
+            by_alias=True,
+            exclude_none=True,
+            include={
+                "namespace", "flow_id", "revision", "inputs", "wait", "transmit_failed", "inherit_labels",
+                "schedule_date", "restart_behavior",
+            },
+        )  # fmt: skip
+        labels = {"labels": [*self.labels] if isinstance(self.labels, tuple) else dict(self.labels)}
+        merged = {
+            "subflowOutputsBaseUri": f"{{{{ {ran}.subflowOutputsBaseUri ?? '' }}}}",
+            "numberOfBatches": f"{{{{ {ran}.numberOfBatches ?? 0 }}}}",
+        }
+        cut = self.batch.model_dump(mode="json", exclude_none=True)
+        return (
+            self._made("split", "Split", {"items": self.items, "batch": cut}),
+            self._made("items", "Executable", {"splits": f"{{{{ {split}.splits }}}}", **call, **labels}),
+            self._made("merge", "MergeOutputs", merged),
+        )
+
+    def _made(self, name: str, kind: str, properties: Mapping[str, Any]) -> Task:
+        timeout = self.timeout if name == "items" else None
+        type_ = f"{self.TYPES[0]}$ForEachItem{kind}"
+        return RunnableTask(id=f"{self.id}_{name}", type=type_, properties=properties, timeout=timeout)
+
+    def main_branches(self) -> Mapping[str, tuple[Task, ...]]:
+        return {"tasks": self.tasks}
+
+
 CONTAINERS: tuple[type[Container], ...] = (
     Sequential, Parallel, Dag, If, Switch, ForEach, EachSequential, EachParallel, Loop, AllowFailure, LoopUntil,
-    WaitFor, Pause, WorkingDirectory,
+    WaitFor, Pause, WorkingDirectory, ForEachItem,
 )  # fmt: skip

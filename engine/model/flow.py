@@ -20,6 +20,7 @@ from engine.model.containers import DagTask as DagTask
 from engine.model.containers import EachParallel as EachParallel
 from engine.model.containers import EachSequential as EachSequential
 from engine.model.containers import ForEach as ForEach
+from engine.model.containers import ForEachItem as ForEachItem
 from engine.model.containers import If as If
 from engine.model.containers import Loop as Loop
 from engine.model.containers import LoopUntil as LoopUntil

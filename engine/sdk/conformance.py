@@ -6,6 +6,7 @@ def test_conforms() -> None:
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -25,7 +26,7 @@ def problems_of(cls: type[Task]) -> list[str]:
 def _naming(cls: type[Task]) -> Iterator[str]:
     if not cls.TYPE:
         yield f'give {cls.__qualname__} a type: class {cls.__name__}(Task, type="...")'
-    elif cls.TYPE.rpartition(".")[2] != cls.__name__:
+    elif re.split(r"[.$]", cls.TYPE)[-1] != cls.__name__:  # `$` names a part of another type
         yield f'the last part of the type "{cls.TYPE}" should be the name of its class, {cls.__name__}'
     if cls.run is Task.run:
         yield "it has no `run`"

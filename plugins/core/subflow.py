@@ -8,7 +8,8 @@ from pydantic import BeforeValidator, Field
 
 from engine import sdk
 
-_GOOD = frozenset({sdk.State.SUCCESS, sdk.State.SKIPPED})
+#: An execution that ended so needs no mention.
+GOOD = frozenset({sdk.State.SUCCESS, sdk.State.SKIPPED})
 
 
 def _as_labels(labels: object) -> object:
@@ -113,12 +114,12 @@ class Subflow(
 
     def flows_ended(self, ctx: sdk.RunContext, ended: Iterable[sdk.EndedFlow]) -> sdk.Ending:
         flow = next(iter(ended))
-        if flow.state not in _GOOD:
+        if flow.state not in GOOD:
             ctx.logger.warning(told(flow))
         values = flow.outputs
         if values is None and self.outputs is not None:
             values = flow.evaluate(self.outputs)
         given = self.Output(executionId=flow.execution_id, state=flow.state.value, outputs=values or {})
-        if flow.state in _GOOD or not self.transmit_failed:
+        if flow.state in GOOD or not self.transmit_failed:
             return sdk.Ending(state=sdk.State.SUCCESS, outputs=given)
         return sdk.Ending(state=flow.state, outputs=given, error=told(flow) if flow.state is sdk.State.FAILED else None)

@@ -40,6 +40,7 @@ from engine.model.flow import (
     EachParallel,
     EachSequential,
     ForEach,
+    ForEachItem,
     If,
     Loop,
     LoopUntil,
@@ -86,6 +87,7 @@ _FLOWABLES: dict[type[Container], Flowable] = {
     WaitFor: loop_until,
     Pause: pause,
     WorkingDirectory: working_directory,
+    ForEachItem: sequential,
 }
 
 
