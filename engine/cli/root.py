@@ -26,6 +26,7 @@ SUBCOMMANDS = {
     "migrate": ("engine.cli.migrate:migrate", "Rewrite flows for another version of Kestra."),
     "executions": ("engine.cli.executions_acting:executions", "Look at what has run, and do something about it."),
     "flows": ("engine.cli.flows:flows", "Look at the stored flows."),
+    "triggers": ("engine.cli.triggers:triggers", "Look at what starts flows by itself, and when."),
     "plugins": ("engine.cli.plugins:plugins", "Look at the task types there are."),
     "kv": ("engine.cli.kv:kv", "Look at and change what flows remember."),
     "secrets": ("engine.cli.secrets:secrets", "Keep values that nobody may see."),

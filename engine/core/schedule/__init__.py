@@ -1,6 +1,7 @@
 """When triggers are due. Pure: instants come as arguments, time zones from the tz database."""
 
 from engine.core.schedule.fires import fires_after, fires_before, next_fire, previous_fire
+from engine.core.schedule.preview import Effect, effect_of_next_change, upcoming
 from engine.core.schedule.timetable import Due, Timetable
 from engine.core.schedule.zones import Change, next_change
 from engine.model.cron import Cron
@@ -9,10 +10,13 @@ __all__ = [
     "Change",
     "Cron",
     "Due",
+    "Effect",
     "Timetable",
+    "effect_of_next_change",
     "fires_after",
     "fires_before",
     "next_change",
     "next_fire",
     "previous_fire",
+    "upcoming",
 ]

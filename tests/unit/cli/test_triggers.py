@@ -1,0 +1,91 @@
+"""`penstock triggers`: the dates ahead of a flow's triggers, and the triggers of all stored flows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.typed import Penstock
+
+CORE = "io.kestra.plugin.core"
+FLOW = f"""\
+id: timed
+namespace: acme.team
+tasks:
+  - {{id: say, type: {CORE}.log.Log, message: hi}}
+triggers:
+  - {{id: daily, type: {CORE}.trigger.Schedule, cron: "30 2 * * *", timezone: America/New_York}}
+  - {{id: broken, type: {CORE}.trigger.Schedule, cron: "@daily", when: "{{{{ kv('nothing') }}}}"}}
+  - id: holidays
+    type: {CORE}.trigger.Schedule
+    cron: "@daily"
+    when: "{{{{ isPublicHoliday(trigger.date, 'US') }}}}"
+  - {{id: past, type: {CORE}.trigger.ScheduleOnDates, dates: [2020-01-01]}}
+  - {{id: wrong, type: {CORE}.trigger.ScheduleOnDates, dates: "{{{{ flow.id }}}}"}}
+  - {{id: hook, type: {CORE}.trigger.Webhook, key: k, disabled: true}}
+"""
+
+
+@pytest.fixture
+def timed(project: Path) -> str:
+    (project / "timed.yaml").write_text(FLOW, encoding="utf-8")
+    return "timed.yaml"
+
+
+def test_a_preview_shows_dates_and_the_next_change_of_the_clocks(penstock: Penstock, timed: str) -> None:
+    answer = penstock("triggers", "preview", timed, "--from", "2027-03-13", "--count", "2")
+    assert (answer.code, answer.err) == (0, "")
+    daily, broken, holidays, past, wrong, hook = answer.out.strip().split("\n\n")
+    assert daily.startswith("daily  Schedule  30 2 * * *  America/New_York\n  2027-03-13T02:30:00-05:00")
+    assert "2027-03-14T03:00:00-04:00" in daily
+    assert daily.endswith(
+        "On 2027-03-14 clocks go forward from 02:00 to 03:00: 02:30 is left out, and due once, when the gap ends."
+    )
+    assert "fails: there is no key `nothing`" in broken
+    assert [line[2:12] for line in holidays.splitlines()[1:]] == ["2027-05-31", "2027-06-18"]
+    assert "No date is ahead" in past
+    assert "`dates` gives no list" in wrong
+    assert "disabled" in hook
+    assert "not about dates" in hook
+
+
+def test_a_preview_as_json(penstock: Penstock, timed: str) -> None:
+    daily, broken, *_, hook = penstock(
+        "triggers", "preview", timed, "--from", "2026-10-31", "--json", "--count", "1"
+    ).json
+    assert (daily["flow"], daily["id"], daily["cron"]) == ("acme.team/timed", "daily", "30 2 * * *")
+    assert daily["dates"] == [{"date": "2026-10-31T02:30:00-04:00", "problem": None}]
+    assert daily["clockChange"] == {
+        "date": "2026-11-01T01:00:00-05:00",
+        "before": "2026-11-01T02:00:00",
+        "after": "2026-11-01T01:00:00",
+        "effect": "none",
+        "times": [],
+        "count": 0,
+    }
+    assert "nothing" in broken["dates"][0]["problem"]
+    assert hook == {"flow": "acme.team/timed", "id": "hook", "type": f"{CORE}.trigger.Webhook", "disabled": True}
+
+
+def test_what_cannot_be_previewed(penstock: Penstock, timed: str) -> None:
+    assert "has no triggers" in penstock("triggers", "preview", "hello.yaml").out
+    refused = penstock("triggers", "preview", timed, "--from", "soon")
+    assert (refused.code, "--from soon is not a date" in refused.err) == (2, True)
+    assert penstock("triggers", "preview", "nothing.yaml").code == 2
+    assert penstock("triggers", "preview", timed, "--count", "0").code == 2
+
+
+def test_the_triggers_of_the_stored_flows(penstock: Penstock, timed: str) -> None:
+    assert "No triggers" in penstock("triggers", "list").out
+    assert penstock("run", timed, "--quiet").code == 0
+    assert penstock("run", "hello.yaml", "--quiet").code == 0
+    lines = penstock("triggers", "list").out.splitlines()
+    assert lines[0].split() == ["FLOW", "TRIGGER", "TYPE", "NEXT"]
+    assert [line.split()[1:3] for line in lines[1:4]] == [
+        [name, "Schedule"] for name in ("daily", "broken", "holidays")
+    ]
+    assert lines[4].endswith("never")
+    assert lines[6].endswith("disabled")
+    assert [one["id"] for one in penstock("triggers", "list", "--json", "-n", "acme").json][::5] == ["daily", "hook"]
+    assert penstock("triggers", "list", "--json", "-n", "acme.te").json == []
