@@ -6,6 +6,7 @@ Always true: nobody who asks can tell which of the two it was; what began here g
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from queue import Empty, SimpleQueue
 from time import monotonic
 
@@ -16,7 +17,7 @@ from engine.model.events import KillRequested
 from engine.model.execution import Execution
 from engine.ports import Clock, Store
 from engine.runtime.creation import Creator, NewExecution
-from engine.runtime.followers import OnChange, until_it_ends
+from engine.runtime.followers import News, OnChange, until_it_ends
 from engine.runtime.guest import Guest
 from engine.runtime.library import Library
 from engine.runtime.ownership import Ownership
@@ -103,12 +104,22 @@ class Dispatcher:
 
         `first` moves the execution, and is done as soon as nothing that follows from it can be missed.
         """
+        until = None if timeout is None else monotonic() + timeout
+        try:
+            return self._follow(execution_id, on_change, until, first)
+        except Empty:
+            raise TimeoutError(f"execution {execution_id} has not ended within {timeout} s") from None
+
+    def _follow(
+        self, execution_id: str, on_change: OnChange | None, until: float | None, first: Callable[[], object] | None
+    ) -> Execution:
+        """As `follow`; raises Empty when `until` (on the monotonic clock) is over."""
         if first is not None and self._ownership.elsewhere is not None:
             self._ownership.take()
         if self._ownership.elsewhere is not None:
             if first is None and (execution := self.execution(execution_id)).is_over:
                 return execution
-            return self._follow_there(execution_id, on_change, timeout, first)
+            return self._follow_there(execution_id, on_change, until, first)
         news, leave = self._ownership.loop.followers.add(execution_id)
         try:
             if first is not None:
@@ -120,9 +131,7 @@ class Dispatcher:
             begun_there = guest is not None and guest.began(execution_id) and not loop.runs(execution_id)
             if first is None and begun_there:
                 self.resume(execution_id)  # the engine that had it died, and this one took its place
-            return until_it_ends(lambda: news.get(timeout=timeout), on_change)
-        except Empty:
-            raise TimeoutError(f"execution {execution_id} has not ended within {timeout} s") from None
+            return until_it_ends(partial(_next, news, until), on_change)
         finally:
             leave()
 
@@ -130,14 +139,13 @@ class Dispatcher:
         self,
         execution_id: str,
         on_change: OnChange | None,
-        timeout: float | None = None,
+        until: float | None = None,
         first: Callable[[], object] | None = None,
     ) -> Execution:
         """Follow an execution that another engine runs; should that engine die, go on here with what began here."""
         guest = self._ownership.guest
         assert guest is not None
         kills = self._kills[execution_id] = SimpleQueue()
-        until = None if timeout is None else monotonic() + timeout
         tell = on_change or (lambda execution, runs, logs: None)
         try:
             ended = guest.follow(execution_id, tell, kills=kills, until=until, first=first)
@@ -151,7 +159,7 @@ class Dispatcher:
         try:
             while not kills.empty():
                 self.kill(execution_id, kills.get())
-            return until_it_ends(news.get, on_change)
+            return until_it_ends(partial(_next, news, until), on_change)
         finally:
             leave()
 
@@ -186,3 +194,11 @@ class Dispatcher:
             return False
         self._ownership.loop.adopt(self._library.flow_of(execution), execution)
         return True
+
+
+def _next(news: SimpleQueue[News], until: float | None) -> News:
+    """What comes next, however often something comes. Raises Empty when `until` is over."""
+    left = None if until is None else until - monotonic()
+    if left is not None and left <= 0:
+        raise Empty
+    return news.get(timeout=left)

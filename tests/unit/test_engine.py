@@ -78,3 +78,23 @@ def test_what_is_refused_leaves_nothing_behind(tmp_path: Path, file: Path) -> No
             engine.run(Flow(id="a", namespace="b", tasks=engine.parse(FLOW, file="x").tasks))
         assert engine.store.flows() == []
         assert engine.unfinished() == []
+
+
+def test_waiting_has_an_end_however_much_happens(tmp_path: Path) -> None:
+    file = tmp_path / "busy.yaml"
+    file.write_text("""
+id: busy
+namespace: test.team
+tasks:
+  - id: loop
+    type: io.kestra.plugin.core.flow.LoopUntil
+    condition: "false"
+    checkFrequency: {interval: PT0.001S}
+    tasks: [{id: look, type: io.kestra.plugin.core.debug.Return}]
+""")
+    with Engine(tmp_path / "home") as engine:
+        execution = engine.submit(file)
+        with pytest.raises(TimeoutError):
+            engine.follow(execution.id, timeout=0.05)
+        engine.kill(execution.id)
+        assert engine.follow(execution.id).state is State.KILLED
