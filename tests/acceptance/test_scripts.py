@@ -55,6 +55,12 @@ def lines_of(engine: Engine, execution: Execution) -> list[str]:
     return [f"{line.level} {line.message}" for line in engine.store.logs(execution.id)]
 
 
+def test_the_page_about_scripts_is_right(engine: Engine) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "scripts.md").read_text(encoding="utf-8")
+    flow = engine.parse(page.partition("```yaml\n")[2].partition("```")[0], file="scripts.md")
+    assert lines_of(engine, engine.run(flow)) == ["INFO 3 words, 3\n"]
+
+
 def test_a_script_leaves_nothing_behind(engine: Engine) -> None:
     execution = run(engine, "exit 0")
     assert execution.state is State.SUCCESS
