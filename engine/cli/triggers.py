@@ -107,13 +107,16 @@ def _is_within(namespace: str, wanted: str | None) -> bool:
 
 
 def _instant(text: str) -> datetime:
+    from engine.core.schedule import YEARS
     from engine.expressions.dates import moment_of
 
     try:
-        return moment_of(text, UTC).astimezone(UTC)
-    except (PenstockError, OverflowError):
-        hint = "write it as 2026-05-06 or 2026-05-06T07:08:09Z"
-        raise UsageError(f"--from {text} is not a date", hint=hint) from None
+        moment = moment_of(text, UTC)
+    except PenstockError:
+        moment = None
+    if moment is None or moment.year not in YEARS:
+        raise UsageError(f"--from {text} is not a date", hint="write it as 2026-05-06 or 2026-05-06T07:08:09Z")
+    return moment.astimezone(UTC)
 
 
 def _outlook(engine: Engine, flow: Flow, trigger: Trigger, start: datetime, count: int) -> Outlook:

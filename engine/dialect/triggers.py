@@ -79,7 +79,7 @@ def _check_dates(builder: Builder, trigger: ScheduleOnDates, path: Path) -> None
 def _check_zone(builder: Builder, name: str | None, path: Path) -> None:
     from engine.expressions.dates import zone_of
 
-    if name is None or has_template(name):
+    if name is None:
         return
     try:
         zone_of(name, UTC)

@@ -3,10 +3,11 @@
 from engine.core.schedule.fires import fires_after, fires_before, next_fire, previous_fire
 from engine.core.schedule.preview import Effect, effect_of_next_change, upcoming
 from engine.core.schedule.timetable import Due, Timetable
-from engine.core.schedule.zones import Change, next_change
+from engine.core.schedule.zones import YEARS, Change, next_change
 from engine.model.cron import Cron
 
 __all__ = [
+    "YEARS",
     "Change",
     "Cron",
     "Due",

@@ -21,6 +21,7 @@ from engine.core.context import UNAVAILABLE
 from engine.core.facts import Facts
 from engine.core.rendering import answer, deep
 from engine.core.schedule.fires import fires_after, fires_before
+from engine.core.schedule.zones import YEARS
 from engine.errors import ExpressionError
 from engine.expressions import Functions, language, truthy
 from engine.expressions.dates import moment_of, zone_of
@@ -168,7 +169,13 @@ class Timetable:
         )
         if not isinstance(told, list):
             raise ExpressionError("`dates` gives no list", code="invalid-date", hint="Write a list of ISO-8601 dates.")
-        return sorted({moment_of(date, self.zone).astimezone(UTC) for date in told})
+        return sorted({self._instant(date) for date in told})
+
+    def _instant(self, date: Any) -> datetime:
+        moment = moment_of(date, self.zone)
+        if moment.year not in YEARS:
+            raise ExpressionError(f"`{date}` is a date of no calendar that has schedules", code="invalid-date")
+        return moment.astimezone(UTC)
 
     def _dates_after(self, after: datetime) -> Iterator[datetime]:
         if self._cron is not None:

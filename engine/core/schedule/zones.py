@@ -13,7 +13,7 @@ from msgspec import Struct
 
 _DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
-#: The years in which any zone can be asked.
+#: The years in which any zone can be asked about any instant.
 YEARS = range(2, 9999)
 
 

@@ -70,8 +70,10 @@ def test_a_preview_as_json(penstock: Penstock, timed: str) -> None:
 
 def test_what_cannot_be_previewed(penstock: Penstock, timed: str) -> None:
     assert "has no triggers" in penstock("triggers", "preview", "hello.yaml").out
-    refused = penstock("triggers", "preview", timed, "--from", "soon")
-    assert (refused.code, "--from soon is not a date" in refused.err) == (2, True)
+    for start in ("soon", "0001-01-01", "9999-12-31"):
+        refused = penstock("triggers", "preview", timed, "--from", start)
+        assert (refused.code, f"--from {start} is not a date" in refused.err) == (2, True)
+    assert "No date is ahead" in penstock("triggers", "preview", timed, "--from", "9998-12-31").out
     assert penstock("triggers", "preview", "nothing.yaml").code == 2
     assert penstock("triggers", "preview", timed, "--count", "0").code == 2
 

@@ -149,6 +149,7 @@ BAD = [
     (f"{{id: s, type: {T}.Schedule, cron: ^5}}", "invalid-cron", "has 1 field;"),
     (f"{{id: s, type: {T}.Schedule, cron: '@daily', timezone: ^Europe/Pari}}", "unknown-time-zone", "Europe/Paris"),
     (f"{{id: s, type: {T}.Schedule, cron: '@daily', timezone: ^Tokyo}}", "unknown-time-zone", "Asia/Tokyo"),
+    (f"{{id: s, type: {T}.Schedule, cron: '@daily', timezone: ^'{{{{ vars.zone }}}}'}}", "unknown-time-zone", "vars"),
     (f"{{id: s, type: {T}.Schedule, cron: '@daily', ^crom: x}}", "unknown-property", "cron"),
     (f"{{id: s, type: {T}.Schedule, cron: '@daily', lateMaximumDelay: ^soon}}", "invalid-duration", "soon"),
     (f"{{id: s, type: {T}.Schedule, cron: '@daily', recoverMissedSchedules: ^FIRST}}", "invalid-choice", "LAST"),

@@ -164,7 +164,7 @@ def test_listed_dates() -> None:
     assert days(Timetable(flow(variables={"days": ["2026-03-01"]}), told).due_between(FRIDAY, FRIDAY + 99 * DAY)) == [
         "03-01"
     ]
-    for wrong in ("soon", ["soon"]):
+    for wrong in ("soon", ["soon"], ["0001-01-01"], ["9999-12-31T23:59:59Z"], [None]):
         with pytest.raises(ExpressionError):
             Timetable(flow(variables={"days": wrong}), told)
 
