@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,10 @@ from engine.cli.commands import Group, open_engine, open_history
 from engine.cli.sources import flow_files
 from engine.cli.terminal import dim, printable, relative_time, say_json, table
 from engine.errors import FlowInvalid, NotFound
+
+if TYPE_CHECKING:
+    from engine.model.diagnostic import Diagnostic
+    from engine.model.flow import Flow
 
 
 @click.group(cls=Group)
@@ -74,7 +79,8 @@ def push(paths: tuple[str, ...]) -> None:
     All of them are checked first: when one is not valid, none is stored.
     """
     with open_engine() as engine:
-        valid, wrong = [], []
+        valid: list[Flow] = []
+        wrong: list[Diagnostic] = []
         for path in flow_files(paths):
             try:
                 valid.append(engine.load(path))
