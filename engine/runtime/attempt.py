@@ -73,7 +73,8 @@ def set_deadline(context: AttemptContext, clock: Clock) -> str | None:
     if timeout is None:
         return None
     try:
-        context.deadline = clock.monotonic() + parse_duration(context.render(timeout)).total_seconds()
+        context.time_limit = context.render(timeout)
+        context.deadline = clock.monotonic() + parse_duration(context.time_limit).total_seconds()
     except (ExpressionError, ValueError) as error:
         problem = f"`timeout` cannot be used: {error}"
         return context.masker.text(problem)

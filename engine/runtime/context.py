@@ -80,6 +80,7 @@ class AttemptContext(Changes):
         self.assignment = assignment
         self.masker = Masker()
         self.deadline: float | None = None
+        self.time_limit: str | None = None
         self.claimed_at: datetime | None = None  #: when the answer must be the claim as well
         self._emit = emit
         self._stop = _NEVER

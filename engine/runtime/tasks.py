@@ -220,7 +220,7 @@ class Tasks:
             if job.told_to_stop_at is not None:
                 error = f"the task was told to stop and did not within {grace:.0f} s; its thread was given up"
             else:
-                error = f"Timeout after {_runnable(active, run).timeout or 'its time'}"
+                error = f"Timeout after {job.control.time_limit}"
             at = self._world.clock.now()
             yield (
                 active,
@@ -237,6 +237,7 @@ class _Evaluation:
     """An evaluation cannot be stopped; the language's own limits end it."""
 
     deadline: float | None = None
+    time_limit: str | None = None
 
     def cancel(self) -> None:
         pass

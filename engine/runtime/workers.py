@@ -33,6 +33,7 @@ class Stoppable(Protocol):
     """What can be wished to stop, and when its time is up (on the monotonic clock)."""
 
     deadline: float | None
+    time_limit: str | None  #: how long it was given, for people
 
     def cancel(self) -> None: ...
 

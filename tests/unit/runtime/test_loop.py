@@ -131,6 +131,20 @@ def test_a_timeout_ends_the_attempt_and_frees_its_place(bench: Any, actions: Any
     assert bench.store.execution(execution.id).task_runs[run.id] == run  # the late answer changed nothing
 
 
+@pytest.mark.parametrize(
+    ("timeout", "error"),
+    [
+        ("PT0.0{{ 5 }}S", "Timeout after PT0.05S"),
+        ("{{ task.id }}", "`timeout` cannot be used: `w` is not an ISO-8601 duration such as PT30S, PT5M or P1DT12H"),
+    ],
+)
+def test_a_timeout_may_be_an_expression(bench: Any, actions: Any, timeout: str, error: str) -> None:
+    actions["w"] = lambda ctx: ctx.sleep(30)
+    execution = bench.run(f'  - {{id: w, type: t.Work, what: w, timeout: "{timeout}"}}\n')
+    run = runs(execution)["w"]
+    assert (run.state, run.error) == (State.FAILED, error)
+
+
 def test_kill_stops_what_runs_and_what_waits(bench: Any, actions: Any) -> None:
     started = threading.Event()
 
