@@ -80,20 +80,39 @@ def test_the_two_commands_are_what_continuous_integration_runs() -> None:
     assert "make test" in readme
 
 
-def test_links_lead_somewhere() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", readme) if "://" not in link]
+def pages() -> list[Path]:
+    """All that is written for people to read."""
+    return [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
+
+def anchor(heading: str) -> str:
+    """What a link to a heading says after the `#`."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def test_links_lead_somewhere() -> None:
+    links = [
+        (page, *link.partition("#")[::2])
+        for page in pages()
+        for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
+        if "://" not in link
+    ]
+    broken = []
+    for page, path, part in links:
+        target = page.parent / path if path else page
+        text = target.read_text(encoding="utf-8") if target.is_file() else ""
+        anchors = {anchor(heading) for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
+        if not target.exists() or (part and part not in anchors):
+            broken.append(f"{page.name}: {path}#{part}")
     assert links
-    assert not [link for link in links if link and not (ROOT / link).exists()]
+    assert not broken
 
 
 def test_files_that_the_documentation_names_are_there() -> None:
-    pages = [ROOT / "docs" / "architecture.md", *sorted((ROOT / "docs" / "decisions").glob("*.md"))]
     named = re.compile(r"`((?:engine|plugins|tests|migrations|bench|flows|docs)/[\w./-]*)`")
     missing = {
         f"{page.name}: {path}"
-        for page in pages
+        for page in pages()
         for path in named.findall(page.read_text(encoding="utf-8"))
         if not (ROOT / path).exists()
     }
