@@ -57,6 +57,7 @@ def watched(engine: Engine, follow: Callable[[OnChange], Execution], *, quiet: b
             others = [id_ for id_ in engine.left_behind if id_ != execution_id]
             if others and not quiet:
                 _tell_left_behind(len(others))
+        execution_id = execution.id  # one that is retried goes on as another
         view.update(execution, runs, logs)
         if execution.awaits_decision:
             raise _WaitsForPerson(execution)

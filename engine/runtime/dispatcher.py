@@ -12,9 +12,11 @@ from time import monotonic
 
 from msgspec.structs import replace
 
+from engine.core.calling import successor_id
 from engine.errors import NotFound
 from engine.model.events import KillRequested
 from engine.model.execution import Execution
+from engine.model.state import State
 from engine.ports import Clock, Store
 from engine.runtime.creation import Creator, NewExecution
 from engine.runtime.followers import News, OnChange, until_it_ends
@@ -63,7 +65,13 @@ class Dispatcher:
             return self.execution(new.execution.id) if self._hand_over(new) else self._begin(new)
 
     def run(self, new: NewExecution, on_change: OnChange | None = None) -> Execution:
-        """Submit, and wait until it has ended."""
+        """Submit, and wait until it has ended; of one that is retried by others, until the last of them has."""
+        ended = self._run(new, on_change)
+        while ended.state is State.RETRIED:
+            ended = self.follow(successor_id(ended.id), on_change)
+        return ended
+
+    def _run(self, new: NewExecution, on_change: OnChange | None) -> Execution:
         with new.uploaded(self.is_stored):
             if self._hand_over(new):
                 return self._follow_there(new.execution.id, on_change)

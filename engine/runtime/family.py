@@ -18,6 +18,7 @@ from engine.runtime.awaiting import Awaiting
 from engine.runtime.batch import Active, Batch
 from engine.runtime.messages import Adopt, Called, Found, Happened, Message
 from engine.runtime.tasks import Tasks
+from engine.runtime.unattended import Unattended
 from engine.runtime.world import World
 
 _WAITS = frozenset({State.RUNNING, State.KILLING})
@@ -40,6 +41,7 @@ class Family:
         self._decide = decide
         self._post = post
         self._awaiting = Awaiting()
+        self.unattended = Unattended()
 
     def load(self, flow: Flow, execution_id: str) -> Active | None:
         """An execution, perhaps from the store: read on this thread, where nobody can move it meanwhile."""
@@ -66,6 +68,8 @@ class Family:
             return
         for flow, execution in called.new:
             self.begin(flow, execution, id_, batch)
+            if isinstance(event, AttemptFinished):
+                self.unattended.add(execution)
         for flow, again in called.again:
             self._restart(flow, again, id_, event, batch)
         run = self._run(id_, event.task_run_id)

@@ -13,6 +13,7 @@ import logging
 import queue
 import threading
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from functools import partial
@@ -129,6 +130,10 @@ class Loop:
         """Something happened."""
         self._inbox.put(Happened(execution_id, event))
 
+    def finish(self, on_wait: Callable[[str], None]) -> None:
+        """Wait for the end of what flows began and nobody waits for. `on_wait` hears of it, and of what is left."""
+        self._family.unattended.finish(on_wait)
+
     def stop(self, grace: float = STOP_GRACE) -> None:
         """End the loop; returns when it has ended."""
         self._inbox.put(Stop(grace))
@@ -148,6 +153,7 @@ class Loop:
             self._failure = error
             self._break_promises(error)
             self.followers.fail_all(error)
+            self._family.unattended.forget()
         finally:
             self._workers.close()
 
@@ -273,6 +279,7 @@ class Loop:
         batch.add(active, decision, event.at)
         for begun in decision.begun:
             self._family.begin(active.flow, begun, execution_id, batch)
+            self._family.unattended.add(begun)
         for command in decision.commands:
             match command:
                 case QueueTask():
@@ -346,6 +353,7 @@ class Loop:
             if change.after.is_terminal:
                 self._family.ended(change.after)
                 self._free(change.after)
+            self._family.unattended.heard(change.after)
             self.followers.tell(change)
             if change.after.is_over:
                 self._active.pop(change.after.id, None)
@@ -377,6 +385,7 @@ class Loop:
         if given_up is not None and (given_up.stored is None or given_up.stored.state in WAITING):
             self._free(given_up.execution)
         self._active.pop(execution_id, None)
+        self._family.unattended.forget(execution_id)
         for waiting in batch.waiting.pop(execution_id, ()):
             waiting.set_exception(error)
         self.followers.fail(execution_id, error)

@@ -88,6 +88,8 @@ class Ownership:
         try:
             if self._host is not None:
                 self._host.finish(on_wait)
+            if self.running is not None:
+                self.running.finish(on_wait)
             grace = STOP_GRACE
         finally:
             if self._listener is not None:

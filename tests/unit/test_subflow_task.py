@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -174,9 +175,14 @@ def test_what_cannot_be_begun_fails_the_task(engine: Engine, child: str | None, 
     assert children(engine, execution) == []
 
 
-def test_without_wait_the_task_is_done_at_once_and_the_engine_sees_the_flow_to_its_end(tmp_path: Path) -> None:
+def test_without_wait_the_task_is_done_at_once_and_the_engine_sees_the_flow_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.runtime.ownership.STOP_GRACE", 0.0)
+    heard: list[str] = []
     slow = "id: child\nnamespace: n\ntasks:\n  - {id: s, type: io.kestra.plugin.core.flow.Sleep, duration: PT0.3S}\n"
     with Engine(tmp_path) as engine:
+        engine.on_wait = heard.append
         stored(engine, slow)
         execution = run(engine, parent("wait: false"))
         assert execution.state is State.SUCCESS
@@ -186,6 +192,19 @@ def test_without_wait_the_task_is_done_at_once_and_the_engine_sees_the_flow_to_i
         assert not child.is_terminal
     with Engine(tmp_path) as engine:
         assert engine.execution(child.id).state is State.SUCCESS
+    assert heard == ["this engine still runs an execution that its flows began; Ctrl-C leaves the rest"]
+
+
+def test_a_flow_that_is_scheduled_waits_for_its_time_and_holds_nobody_up(tmp_path: Path) -> None:
+    heard: list[str] = []
+    with Engine(tmp_path) as engine:
+        engine.on_wait = heard.append
+        stored(engine, CHILD)
+        execution = run(engine, parent("wait: false, scheduleDate: 2999-01-01T00:00:00Z"))
+        (child,) = children(engine, execution)
+    assert (execution.state, child.state) == (State.SUCCESS, State.CREATED)
+    assert child.due == datetime(2999, 1, 1, tzinfo=UTC)
+    assert heard[0].startswith("an execution that its flows began waits for a time")
 
 
 def pausing(engine: Engine) -> Execution:
