@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from typing import IO, Literal
+from uuid import uuid4
 
 from msgspec import Struct
 
@@ -70,7 +71,7 @@ def run_process(
     if sys.platform == "win32":
         raise TaskFailed("commands cannot be run on Windows", hint="use Linux, macOS or WSL")
     _check(command, cwd, env)
-    marker = f"{ctx.task_run_id}/{ctx.attempt}"
+    marker = f"{ctx.task_run_id}/{ctx.attempt}/{uuid4().hex[:8]}"  # one of its own for each command
     with ExitStack() as opened:
         spools: dict[Stream, Spool] = {
             "stdout": opened.enter_context(Spool(limits.line)),

@@ -21,13 +21,17 @@ from engine.sdk.process.running import Ended, Limits, Stream, run_process
 from engine.sdk.testing import FakeContext
 
 ENV = {"PATH": os.environ["PATH"]}
-MARK = "taskrun/1"
+#: Of everything that a test has started.
+MARKERS: list[str] = []
 
 
 class Context(FakeContext):
     """Told to stop by setting `stop`."""
 
     stop = False
+
+    def process_started(self, process: StartedProcess) -> None:
+        MARKERS.append(process.marker)
 
     @property
     def cancelled(self) -> bool:
@@ -54,7 +58,8 @@ class Heard:
 @pytest.fixture(autouse=True)
 def nothing_is_left() -> Iterator[None]:
     yield
-    assert supervisor.marked(MARK) == set()
+    assert {pid for marker in MARKERS for pid in supervisor.marked(marker)} == set()
+    MARKERS.clear()
 
 
 def run(script: str, heard: Heard | None = None, *, tmp: Path = Path("/tmp"), **options: Any) -> Ended:
@@ -111,7 +116,7 @@ def test_nothing_runs_before_the_process_is_recorded(tmp_path: Path) -> None:
 
     with pytest.raises(TaskFailed, match="the database is gone"):
         run(f"touch {tmp_path}/ran", Heard(Recording()))
-    assert [process.marker for process in seen] == [MARK]
+    assert [process.marker.rpartition("/")[0] for process in seen] == ["taskrun/1"]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -221,14 +226,20 @@ import os, signal
 from pathlib import Path
 from engine.sdk.process.running import run_process
 from engine.sdk.testing import FakeContext
+
+class Told(FakeContext):
+    def process_started(self, process):
+        print(process.marker, flush=True)
+
 script = ["sh", "-c", "setsid sleep 60 & echo ready; sleep 60"]
 killed = lambda stream, line: os.kill(os.getpid(), signal.SIGKILL)
-run_process(FakeContext(), script, cwd=Path({str(tmp_path)!r}), env={ENV!r}, on_line=killed, grace=0.1)
+run_process(Told(), script, cwd=Path({str(tmp_path)!r}), env={ENV!r}, on_line=killed, grace=0.1)
 """
-    engine = subprocess.Popen([sys.executable, "-c", code])
-    assert engine.wait(60) == -signal.SIGKILL
+    engine = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=False, timeout=60)
+    assert engine.returncode == -signal.SIGKILL
+    MARKERS.append(engine.stdout.strip())
     until = monotonic() + 30
-    while supervisor.marked(MARK) and monotonic() < until:
+    while supervisor.marked(MARKERS[-1]) and monotonic() < until:
         os.sched_yield()
 
 
