@@ -77,7 +77,7 @@ def test_every_container_has_its_line_with_its_own_properties() -> None:
 def test_every_type_of_task_has_its_line() -> None:
     told = {name if name.startswith("io.") else CORE + name: state for section in ("Containers", "Tasks")
             for name, state in named(section).items()}  # fmt: skip
-    there = {entry.type for entry in Catalog().entries()}
+    there = {entry.type for entry in Catalog().entries() if "$" not in entry.type}  # a `$` is in what nobody writes
     assert {name for name, state in told.items() if state != "not yet"} == there
     assert {name for name, state in told.items() if state == "not yet"} == {
         name for name in unsupported.TYPES if name.startswith(CORE) and Catalog().canonical(name) is None
@@ -94,5 +94,5 @@ def test_what_is_said_to_prove_a_line_is_there() -> None:
     proofs = [word for section in SECTIONS for _, rest in rows(section) for word in words(rest[-1])]
     assert len(proofs) > 100
     for proof in proofs:
-        path = ROOT / "tests" / (proof if proof.endswith(".py") else f"golden/flows/{proof}.yaml")
+        path = ROOT / "tests" / (proof if "/" in proof else f"golden/flows/{proof}.yaml")
         assert path.exists(), proof
