@@ -15,7 +15,7 @@ from engine.core.effects import perform
 from engine.core.ending import end_run
 from engine.core.pausing import waited
 from engine.core.renewal import hand_over, successor
-from engine.core.retry import retry_delay, retry_of
+from engine.core.retry import retry_delay, retry_of, that_count
 from engine.model.commands import QueueTask, RunTask, SetTimer, StopFlows
 from engine.model.events import AttemptFinished, AttemptStarted, FlowsStarted, TimerFired
 from engine.model.execution import Attempt, TaskRun
@@ -56,7 +56,7 @@ def attempt_finished(draft: Draft, event: AttemptFinished) -> None:
     if event.state is State.FAILED and not draft.is_stopping and _retry(draft, run, event, attempts):
         return
     state = event.state
-    if state is State.SUCCESS and len(attempts) > 1:
+    if state is State.SUCCESS and len(that_count(run, attempts)) > 1:
         policy = retry_of(draft, run)
         if policy is not None and policy.warning_on_retry:
             state = State.WARNING
@@ -92,7 +92,8 @@ def _retry(draft: Draft, run: TaskRun, event: AttemptFinished, attempts: tuple[A
                 hand_over(draft, again)
             return again is not None
         if policy is not None:
-            seconds = retry_delay(policy, run.id, len(attempts), attempts[0].started_at, event.at)
+            made = that_count(run, attempts)
+            seconds = retry_delay(policy, run.id, len(made), made[0].started_at, event.at)
     if seconds is None:
         return False
     due = event.at + timedelta(seconds=seconds)

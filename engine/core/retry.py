@@ -1,7 +1,8 @@
 """Which retry policy applies to a task run, and when its next attempt is due.
 
 Nearest wins: the task's own, then the containers' from the inside out, then the flow's. `maxAttempt` counts all
-attempts, the first included. Exponential waits are interval * factor^(attempts - 1), capped at `maxInterval`.
+attempts, the first included, since a person last restarted the task run. Exponential waits are
+interval * factor^(attempts - 1), capped at `maxInterval`.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from datetime import datetime, timedelta
 
 from engine.core.draft import Draft
 from engine.model.duration import parse_duration
-from engine.model.execution import TaskRun
+from engine.model.execution import Attempt, TaskRun
 from engine.model.flow import Retry
+from engine.model.state import State
 
 
 def retry_of(draft: Draft, run: TaskRun) -> Retry | None:
@@ -21,6 +23,12 @@ def retry_of(draft: Draft, run: TaskRun) -> Retry | None:
     while place.task.retry is None and place.parent is not None:
         place = draft.tree.places[place.parent.id]
     return place.task.retry or draft.flow.retry
+
+
+def that_count(run: TaskRun, attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
+    """Those of the attempts that a policy counts: a restart by a person begins anew."""
+    restarted = next((change.at for change in reversed(run.history) if change.state is State.RESTARTED), None)
+    return attempts if restarted is None else tuple(each for each in attempts if each.started_at >= restarted)
 
 
 def retry_delay(policy: Retry, seed: str, made: int, first: datetime, at: datetime) -> float | None:

@@ -3,7 +3,7 @@
 Type names in capitals are short for the real ones. An answer is a state, or a map of `state`, `outputs`, and `effects`
 on the execution, or a list of them by attempt; its key is a task id, or `id[value]` inside a loop. Without an answer a
 task succeeds and gives its id. `resume` lists what persons do, one after the other, whenever all else waits for them:
-the inputs that they give, or null.
+the inputs that they give, or null. `restarts` is how often it is restarted after it has ended.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from engine.catalog import Catalog
 from engine.dialect import load
 from engine.dialect.document import read
 from engine.dialect.source import decode
-from engine.model.events import Effects, ResumeRequested
+from engine.model.events import Effects, RestartRequested, ResumeRequested
 from engine.model.execution import Execution, TaskRun
 from engine.model.flow import CONTAINERS
 from engine.model.state import State
@@ -40,11 +40,15 @@ def test_flow_does_what_the_case_says(case: Path) -> None:
     written: dict[str, Any] = read(decode(text, case.name)).data
     expect, answers, inputs = written.pop("expect"), written.pop("answers", {}), written.pop("inputs", {})
     about, written_by_persons = written.pop("about"), written.pop("resume", [])
+    restarts = written.pop("restarts", 0)
     flow = load(
         json.dumps({"id": "case", "namespace": "golden"} | written, ensure_ascii=False), file=case.name, types=Catalog()
     )
     play = Play(flow, answers=by_script(answers), inputs=inputs)
     execution = with_persons(play, written_by_persons)
+    for _ in range(restarts):
+        play.waiting.append(RestartRequested(at=play.tick()))
+        execution = play.run()
     assert (execution.state, told(execution)) == (expect["state"], expect["task_runs"]), about
     if "outputs" in expect:
         assert execution.outputs == expect["outputs"], about
