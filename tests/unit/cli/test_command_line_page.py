@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -26,7 +26,7 @@ def command(name: str) -> click.Command:
     return found
 
 
-def inside(group: click.Command) -> dict[str, click.Command]:
+def inside(group: click.Command) -> Mapping[str, click.Command]:
     return group.commands if isinstance(group, click.Group) else {}
 
 
