@@ -20,11 +20,13 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from pathlib import Path
 
-_PROC = Path("/proc")
+TYPE_CHECKING = False  # as type checkers know it; importing `typing`, `contextlib` or `pathlib` would double the start
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Find = Callable[[], set[int]]
+
 _HAS_PROC = sys.platform == "linux"
 _PR_SET_CHILD_SUBREAPER = 36
 _TICK = 0.02  #: seconds between two looks at what is still there
@@ -33,9 +35,6 @@ _LINGER = 1.0  #: seconds that what a command leaves behind has to end by itself
 _PATIENCE = 5.0  #: seconds until what cannot be killed is given up
 _MARKER = "PENSTOCK_ATTEMPT"
 _HEARD = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-
-Find = Callable[[], set[int]]
-
 
 # -- what is running
 
@@ -48,14 +47,19 @@ def _table() -> Iterator[tuple[int, int]]:
             if not of_ps[2].startswith("Z"):
                 yield int(of_ps[0]), int(of_ps[1])
         return
-    for entry in os.listdir(_PROC):
+    for entry in os.listdir("/proc"):
         if entry.isdecimal():
             try:
-                state, parent, *_ = (_PROC / entry / "stat").read_bytes().rpartition(b")")[2].split()
+                state, parent, *_ = _read(f"/proc/{entry}/stat").rpartition(b")")[2].split()
             except (OSError, ValueError):
                 continue  # it has just ended
             if state not in (b"Z", b"X"):
                 yield int(entry), int(parent)
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def _ps(columns: str, *options: str) -> list[str]:
@@ -95,7 +99,7 @@ def marked(marker: str) -> set[int]:
 
 def _environment(pid: int) -> list[bytes]:
     try:
-        return (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
+        return _read(f"/proc/{pid}/environ").split(b"\0")
     except OSError:
         return []  # it has just ended, or is somebody else's
 
@@ -106,8 +110,8 @@ def start_of(pid: int) -> str | None:
         lines = (line.strip().partition(" ") for line in _ps("lstart="))
         return next((started for found, _, started in lines if found == str(pid)), None)
     try:
-        fields = (_PROC / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()
-        boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
+        fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+        boot = _read("/proc/sys/kernel/random/boot_id").decode().strip()
     except OSError:
         return None
     return f"{boot}/{fields[19].decode()}"
@@ -120,12 +124,16 @@ def _tell(pids: set[int], what: int) -> None:
     """Signal processes and all of their groups: no member of a group slips through by forking and ending."""
     groups: set[int] = set()
     for pid in pids:
-        with suppress(ProcessLookupError, PermissionError):  # the next look tells
+        try:
             groups.add(os.getpgid(pid))
             os.kill(pid, what)
+        except (ProcessLookupError, PermissionError):
+            continue  # the next look tells
     for group in groups - {os.getpgrp()}:
-        with suppress(ProcessLookupError, PermissionError):
+        try:
             os.killpg(group, what)
+        except (ProcessLookupError, PermissionError):
+            continue
 
 
 def kill_all(find: Find, patience: float = _PATIENCE) -> set[int]:
@@ -294,8 +302,10 @@ def main() -> None:
     supervisor = Supervisor(int(out), int(err), float(grace), command)
     left = supervisor.run()
     status = supervisor.status if supervisor.status is not None else signal.SIGKILL
-    with suppress(BrokenPipeError):  # the engine may be gone
+    try:
         os.write(1, " ".join(map(str, (int(status), *sorted(left)))).encode() + b"\n")
+    except BrokenPipeError:
+        os._exit(1)  # the engine is gone
 
 
 if __name__ == "__main__":

@@ -140,6 +140,16 @@ def test_nothing_is_left_when_the_task_is_told_to_stop(script: str) -> None:
     assert supervisor.descendants(os.getpid()) == before
 
 
+def test_an_orphan_that_dropped_the_marker_is_found(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "held")
+    held = os.open(tmp_path / "held", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert run("(env -i setsid sleep 60 3> held &); echo x > told", tmp=tmp_path) == Ended(0)
+        assert os.read(held, 1) == b""  # nobody has it open any more
+    finally:
+        os.close(held)
+
+
 def test_what_a_command_leaves_behind_ends_with_it() -> None:
     heard = Heard()
     assert run("nohup sleep 60 >/dev/null 2>&1 & setsid sleep 60 & echo done", heard) == Ended(0)
@@ -264,3 +274,16 @@ def test_a_file_that_is_no_program_is_told_on_stderr(tmp_path: Path) -> None:
     command = [str(tmp_path / "data")]
     assert run_process(heard.ctx, command, cwd=tmp_path, env=ENV, on_line=heard).code == 127
     assert heard.of("stderr") == [f"cannot start `{command[0]}`: Permission denied"]
+
+
+def test_without_proc_ps_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = subprocess.Popen(["sleep", "60"])
+    try:
+        known = supervisor.descendants(os.getpid()), supervisor.start_of(process.pid) is not None
+        monkeypatch.setattr(supervisor, "_HAS_PROC", False)
+        assert (supervisor.descendants(os.getpid()), supervisor.start_of(process.pid) is not None) == known
+        assert known == ({process.pid}, True)
+        assert supervisor.start_of(2**22 + 1) is None
+    finally:
+        process.kill()
+        process.wait()
