@@ -113,6 +113,7 @@ class TestOrder:
                 "PENSTOCK_PLUGIN_DEFAULTS": "[{type: acme.Log, values: {level: DEBUG}}]",
                 "PENSTOCK_VARIABLES__GLOBALS__REGION": "eu",
                 "PENSTOCK_HOME": "ignored",
+                "PENSTOCK_ATTEMPT": "of the script around it",
                 "PENSTOCK_PORT_8080_TCP": "tcp://10.0.0.1:8080",
                 "PENSTOCK_SERVICE_HOST": "10.0.0.1",
                 "PENSTOCK_TEST_POSTGRES": "postgresql://localhost/tests",
