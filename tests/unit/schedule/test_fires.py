@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from bench.schedule_oracle import CRONS, compare
-from engine.core.schedule import Cron, next_change, next_fire, previous_fire
+from bench.schedule_oracle import CRONS, compare, walked
+from engine.core.schedule import Cron, fires_after, fires_before, next_change, next_fire, previous_fire
 
 NEW_YORK = ZoneInfo("America/New_York")  # on 8 March 2026 from 2:00 to 3:00, on 1 November from 2:00 back to 1:00
 APIA = ZoneInfo("Pacific/Apia")  # had no 30 December 2011
@@ -82,6 +83,24 @@ def test_seconds_follow_the_same_policy() -> None:
 def test_a_sample_against_a_walk_of_the_clock() -> None:
     assert compare(ZONES, SOME, 2026) == (len(ZONES) * len(SOME) * 2, [])
     assert compare(["Pacific/Apia"], SOME[::3], 2011) == (len(SOME[::3]) * 3, [])
+
+
+@pytest.mark.parametrize("cron", ["30 1 * * *", "*/15 1-2 * * *", "*/20 * * * *", "0 */2 * * *"])
+@pytest.mark.parametrize("day", [datetime(2026, 3, 8, 3, tzinfo=UTC), datetime(2026, 11, 1, 3, tzinfo=UTC)])
+def test_from_whatever_instant_it_is_asked_the_answer_is_the_same(cron: str, day: datetime) -> None:
+    end = day + timedelta(hours=32)
+    dates = list(walked(cron, day, end, NEW_YORK))
+    parsed = Cron.parse(cron)
+    assert list(takewhile(lambda date: date <= end, fires_after(parsed, day, NEW_YORK))) == dates
+    assert (
+        list(takewhile(lambda date: date > day, fires_before(parsed, end + timedelta(seconds=1), NEW_YORK)))
+        == dates[::-1]
+    )
+    for minutes in range(0, 8 * 60, 5):
+        asked = day + timedelta(minutes=minutes)
+        assert next_fire(parsed, asked, NEW_YORK) == next(date for date in dates if date > asked)
+        if dates[0] < asked:
+            assert previous_fire(parsed, asked, NEW_YORK) == [date for date in dates if date < asked][-1]
 
 
 def test_an_instant_is_asked_about_in_any_zone_and_to_the_microsecond() -> None:

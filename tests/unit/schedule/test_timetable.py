@@ -134,6 +134,7 @@ def test_what_was_missed_includes_the_last_instant_and_not_the_first() -> None:
     begin, end = datetime(2026, 1, 3, tzinfo=UTC), datetime(2026, 1, 5, tzinfo=UTC)
     assert days(timetable().due_between(begin, end)) == ["01-04", "01-05"]
     assert days(timetable(recover_missed_schedules="LAST").missed(begin, end)) == ["01-05"]
+    assert days(timetable(recover_missed_schedules="LAST").missed(begin, begin + NOON)) == []
     assert days(timetable().backfill(begin, end)) == ["01-03", "01-04", "01-05"]
 
 
