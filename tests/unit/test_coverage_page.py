@@ -96,3 +96,10 @@ def test_what_is_said_to_prove_a_line_is_there() -> None:
     for proof in proofs:
         path = ROOT / "tests" / (proof if "/" in proof else f"golden/flows/{proof}.yaml")
         assert path.exists(), proof
+
+
+def test_every_link_leads_to_a_heading() -> None:
+    for page, heading in re.findall(r"\]\(([a-z-]+\.md)#([a-z-]+)\)", PAGE):
+        text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+        anchors = {title.lower().replace(",", "").replace(" ", "-") for title in re.findall(r"^## (.+)$", text, re.M)}
+        assert heading in anchors, f"{page}#{heading}"
