@@ -156,7 +156,7 @@ def _attempt_json(attempt: Attempt) -> Json:
     history = [StateChange(State.RUNNING, attempt.started_at)]
     if attempt.ended_at is not None:
         history.append(StateChange(SHOWN_AS[attempt.state], attempt.ended_at))
-    return _present(state=_state_json(tuple(history)), error=attempt.error)
+    return _present(state=_state_json(tuple(history)), error=attempt.error, logFile=attempt.log_file)
 
 
 class TreeLine(Struct, frozen=True, kw_only=True):

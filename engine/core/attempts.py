@@ -45,6 +45,8 @@ def attempt_finished(draft: Draft, event: AttemptFinished) -> None:
     if run is None or run.epoch != event.epoch or run.state not in (State.RUNNING, State.KILLING):
         return
     ended = replace(run.attempts[-1], state=_ATTEMPT_STATES[event.state], ended_at=event.at, error=event.error)
+    if event.log_file is not None:
+        ended = replace(ended, log_file=event.log_file)
     attempts = (*run.attempts[:-1], ended)
     if run.state is State.KILLING:
         # Whatever it answered, it had been told to stop; what it produced is kept. FAILED: it could not be stopped.

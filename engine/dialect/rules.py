@@ -12,7 +12,7 @@ from engine.dialect.declarations import check_inputs
 from engine.dialect.document import Path
 from engine.dialect.policies import check_sla
 from engine.dialect.suggest import did_you_mean, nearest
-from engine.dialect.timing import check_retry, check_timeout, check_waiting
+from engine.dialect.timing import check_cache, check_retry, check_timeout, check_waiting
 from engine.dialect.triggers import check_triggers
 from engine.model.flow import Dag, ForEachItem, RunnableTask, Task
 
@@ -45,6 +45,7 @@ def check(builder: Builder, data: Mapping[str, Any]) -> None:
         retry = task.retry.model_dump(by_alias=True) if task.retry else builder.document.data_at((*path, "retry"))
         check_retry(builder, retry, (*path, "retry"))
         check_waiting(builder, task, path)
+        check_cache(builder, task, path)
         _check_recursion(builder, data, task, path)
         if isinstance(task, Dag):
             _check_dag(builder, task, path)

@@ -30,6 +30,12 @@ def check_timeout(builder: Builder, timeout: Any, path: Path) -> None:
         check_duration(builder, timeout, path)
 
 
+def check_cache(builder: Builder, task: Task, path: Path) -> None:
+    """How long what a task gave is good for."""
+    if task.task_cache is not None and task.task_cache.ttl is not None:
+        check_duration(builder, task.task_cache.ttl, (*path, "taskCache", "ttl"))
+
+
 def check_waiting(builder: Builder, task: Task, path: Path) -> None:
     """How long a container waits: between two rounds, or paused."""
     if isinstance(task, LoopUntil):

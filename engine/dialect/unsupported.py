@@ -18,8 +18,6 @@ FLOW_PROPERTIES: dict[str, str] = {
 }
 
 TASK_PROPERTIES: dict[str, str] = {
-    "taskCache": _LATER,
-    "logToFile": f"{_LATER}; logs are kept in the database",
     "assets": _ENTERPRISE,
     "policyRefs": _ENTERPRISE,
     "pluginDefaultsRef": _LATER,

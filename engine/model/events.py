@@ -70,6 +70,7 @@ class AttemptFinished(Event, frozen=True, kw_only=True):
     error: str | None = None
     retry_after: float | None = None
     started_at: datetime | None = None
+    log_file: str | None = None  #: the URI of its log, for a task with `logToFile`
     effects: Effects | None = None
 
 

@@ -46,6 +46,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
     started_at: datetime
     ended_at: datetime | None = None
     error: str | None = None
+    log_file: str | None = None  #: the URI of its log, where that is not in the database
 
 
 class TaskRun(Struct, frozen=True, kw_only=True):

@@ -14,6 +14,13 @@ TaskId = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]*$"
 LogLevel = Literal["ERROR", "WARN", "INFO", "DEBUG", "TRACE"]
 
 
+class TaskCache(Definition):
+    """Whether a task that ran before with the same properties gives what it gave then, and for how long."""
+
+    enabled: bool
+    ttl: str | None = None  #: ISO-8601; None is for ever
+
+
 class Task(Definition):
     """What every task has, whatever it does."""
 
@@ -28,6 +35,7 @@ class Task(Definition):
     retry: Retry | None = None
     log_level: LogLevel | None = None
     log_to_file: bool = False
+    task_cache: TaskCache | None = None  #: of a container it means nothing
     worker_group: Mapping[str, Any] | None = None
 
     def branches(self) -> Mapping[str, tuple[Task, ...]]:

@@ -22,6 +22,7 @@ from engine.ports import Cipher, Clock
 from engine.runtime.context import AttemptContext
 from engine.runtime.masking import Masker
 from engine.runtime.sealing import sealed_outputs
+from engine.runtime.task_cache import recalled, remember
 from engine.sdk import Task
 from engine.sdk.changes import NOTHING
 from engine.sdk.faults import told
@@ -37,12 +38,17 @@ def run_attempt(
     wants begun."""
     try:
         task = prepared(task_class, context.assignment.task.properties, context)
+        kept = recalled(context, task) if ended is None else None
+        if kept is not None:
+            return _finished(context, State.SUCCESS, outputs=kept)
         given = task.run(context) if ended is None else task.flows_ended(context, ended)
         if isinstance(given, StartFlows):
             return given
         ending = given if isinstance(given, Ending) else Ending(state=State.SUCCESS, outputs=given)
         outputs = plain(ending.outputs)
         context.check_cancelled()
+        if ending.state is State.SUCCESS:
+            remember(context, task, outputs)
         return _finished(context, ending.state, outputs=outputs, error=ending.error)
     except BaseException as error:  # noqa: BLE001  # a plugin may raise anything, SystemExit too; the engine lives on
         return failed_attempt(context, error)
@@ -128,6 +134,7 @@ def _finished(
         error=mask.text(error) if error is not None else None,
         retry_after=retry_after,
         started_at=context.claimed_at,
+        log_file=context.stored_log(),
         effects=_asked(context) if state in (State.SUCCESS, State.WARNING) else None,
     )
 

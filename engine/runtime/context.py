@@ -13,13 +13,13 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from msgspec import Struct
 
 from engine.core.context import Context
 from engine.core.facts import Facts
-from engine.errors import TaskCancelled
+from engine.errors import PenstockError, TaskCancelled
 from engine.expressions import Functions, language
 from engine.model import file_uri
 from engine.model.containers import ROUND
@@ -40,6 +40,8 @@ from engine.sdk.process.policy import ProcessPolicy, StartedProcess
 TRACE = 5
 #: The stop signal of work that nobody can stop, because it runs inside the loop.
 _NEVER = threading.Event()
+#: How long a log may get, in bytes, before it is kept on disk while the attempt runs.
+_IN_MEMORY = 1024 * 1024
 _LEVELS = {
     "TRACE": TRACE,
     "DEBUG": logging.DEBUG,
@@ -85,6 +87,8 @@ class AttemptContext(Changes):
         self._emit = emit
         self._stop = _NEVER
         self._logger: logging.Logger | None = None
+        self._log_file: BinaryIO | None = None  #: of a task that has its log in a file
+        self._writing = threading.Lock()
         self._folder: Path | None = None
         run = assignment.run
         facts = revealing(assignment.facts, assignment.cipher, self.masker.add)
@@ -171,10 +175,14 @@ class AttemptContext(Changes):
         wanted = self.assignment.task.log_level
         if wanted is not None and _LEVELS[level] < _LEVELS[wanted]:
             return
+        at, message = self.now(), self.masker.text(message)
+        if self.assignment.task.log_to_file:
+            self._keep(f"{at.isoformat()} {level} {message}\n")
+            return
         self._emit(
             LogLine(
                 execution_id=self.execution_id,
-                at=self.now(),
+                at=at,
                 level=level,
                 message=self.masker.text(message),
                 task_run_id=self.task_run_id,
@@ -182,6 +190,33 @@ class AttemptContext(Changes):
                 attempt=self.attempt,
             )
         )
+
+    def _keep(self, line: str) -> None:
+        with self._writing:
+            if self._log_file is None:
+                file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  closed with the attempt
+                self._log_file = cast("BinaryIO", file)
+            self._log_file.write(line.encode("utf-8", "surrogatepass"))
+
+    def stored_log(self) -> str | None:
+        """The URI of the attempt's log, for a task that has it in a file; None when it said nothing."""
+        if self._log_file is None:
+            return None
+        self._log_file.seek(0)
+        try:
+            return self.put_file(self._log_file, f"attempt-{self.attempt}.log")
+        except PenstockError as error:
+            told = LogLine(
+                execution_id=self.execution_id,
+                at=self.now(),
+                level="WARN",
+                message=f"the log of this attempt cannot be stored: {error.message}",
+                task_run_id=self.task_run_id,
+                task_id=self.task_id,
+                attempt=self.attempt,
+            )
+            self._emit(told)
+            return None
 
     def counter(self, name: str, value: float = 1, /, **tags: str) -> None:
         self._metric(name, "counter", value, tags)
@@ -289,6 +324,8 @@ class AttemptContext(Changes):
 
     def close(self) -> None:
         """Remove what the attempt left in its working folder."""
+        if self._log_file is not None:
+            self._log_file.close()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -63,7 +63,8 @@ class Tasks:
         if known is None:
             task = _runnable(active, run)
             written_in = language(active.flow.expressions)
-            known = self._is_pure(task.type) and task.timeout is None
+            known = self._is_pure(task.type) and task.timeout is None and not task.log_to_file
+            known = known and task.task_cache is None
             known = known and not needs_outside(task.properties, written_in)
             active.inline[run.task_id] = known
         return known

@@ -63,7 +63,8 @@ def _attempt_json(attempt: Attempt) -> str:
     # By hand, like histories: every task run has both, and the encoder takes three times as long.
     ended = "null" if attempt.ended_at is None else to_micros(attempt.ended_at)
     error = "null" if attempt.error is None else to_json(attempt.error)
-    return f'[{attempt.epoch},"{attempt.state.value}",{to_micros(attempt.started_at)},{ended},{error}]'
+    log_file = "" if attempt.log_file is None else f",{to_json(attempt.log_file)}"
+    return f'[{attempt.epoch},"{attempt.state.value}",{to_micros(attempt.started_at)},{ended},{error}{log_file}]'
 
 
 def _attempts(text: str) -> tuple[Attempt, ...]:
@@ -74,8 +75,9 @@ def _attempts(text: str) -> tuple[Attempt, ...]:
             started_at=from_micros(started),
             ended_at=maybe_from_micros(ended),
             error=error,
+            log_file=log_file[0] if log_file else None,
         )
-        for epoch, state, started, ended, error in from_json(text)
+        for epoch, state, started, ended, error, *log_file in from_json(text)
     )
 
 

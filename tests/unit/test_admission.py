@@ -135,7 +135,6 @@ class TestNewExecution:
         assert engine.store.execution(successor_id(third)) is None
         assert chain[1].started_at + timedelta(seconds=0.01) <= chain[1].history[1].at
 
-
     def test_whoever_runs_it_gets_the_last(self, engine: Engine) -> None:
         seen: list[str] = []
         flow = flow_of(engine, f"type: {FAIL}, retry: {self.RETRY}")

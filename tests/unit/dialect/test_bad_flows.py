@@ -181,7 +181,9 @@ CASES: dict[str, tuple[str, str, int, int, str]] = {
     ),
     "reusable inputs": (inputs("{id: x, type: REUSABLE_INPUTS}"), "not-supported", 4, 19, "commercial"),
     "quotas": (tasks_flow(TASK, quotas="[{limit: 1}]"), "not-supported", 3, 1, '"quotas"'),
-    "a task cache": (task("taskCache: {enabled: true}"), "not-supported", 6, 5, '"taskCache"'),
+    "a task cache that is good for no time": (
+        task("taskCache: {enabled: true, ttl: PT0S}"), "invalid-duration", 6, 37, "not longer than nothing",
+    ),
     "a worker group": (task("workerGroup: {key: x}"), "not-supported", 6, 5, "commercial"),
     "a type for later": (task("templateId: demo", f"{FLOW}.Template"), "not-supported", 5, 11, "Template"),
 }  # fmt: skip
