@@ -16,8 +16,6 @@ from engine.check.outline import Node, Outline
 from engine.check.outputs import loop_values, outputs_of
 from engine.check.types import (
     ANY,
-    BOOL,
-    FLOAT,
     INT,
     MAP,
     MOMENT,
@@ -30,6 +28,7 @@ from engine.check.types import (
     Trouble,
     Troubled,
     Type,
+    scalar,
     union,
 )
 from engine.check.visibility import When, when
@@ -218,15 +217,9 @@ def _no_outputs(node: Node) -> Trouble:
 
 def of_data(value: Any) -> Type:
     """The type of data that stands in the flow."""
+    if (simple := scalar(value)) is not None:
+        return simple
     match value:
-        case None:
-            return NULL
-        case bool():
-            return BOOL
-        case int():
-            return INT
-        case float():
-            return FLOAT
         case Mapping():
             return Record({str(name): of_data(item) for name, item in value.items()})
         case str():

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from jinja2 import nodes
 
-from engine.check.types import BOOL, FLOAT, INT, NULL, Text, Type
+from engine.check.types import Text, Type, scalar
 
 #: A path: its first name, then keys and indexes; None for one that is known only when it runs.
 Steps = tuple[str | int | None, ...]
@@ -21,16 +21,7 @@ def assignments(node: nodes.Node) -> Iterator[str]:
 
 def constant(value: object) -> Type:
     """The type of a literal."""
-    match value:
-        case None:
-            return NULL
-        case bool():
-            return BOOL
-        case int():
-            return INT
-        case float():
-            return FLOAT
-    return Text((str(value),))
+    return scalar(value) or Text((str(value),))
 
 
 def steps(node: nodes.Node) -> Steps:

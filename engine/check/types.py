@@ -111,6 +111,20 @@ class Missing:
     hint: str | None = None
 
 
+def scalar(value: object) -> Type | None:
+    """The type of data that is neither text nor made of other data; None for any other."""
+    match value:
+        case None:
+            return NULL
+        case bool():
+            return BOOL
+        case int():
+            return INT
+        case float():
+            return FLOAT
+    return None
+
+
 def union(types: Iterable[Type]) -> Type:
     """What is one of several types. ANY when one of them is."""
     members: dict[Type, None] = {}
