@@ -146,22 +146,16 @@ def _described(execution: Execution) -> Iterator[str]:
 def logs(execution_id: str, task_id: str | None, least: str | None, as_json: bool) -> None:
     """Print what an execution wrote to its log."""
     from engine.present import log_json
+    from engine.runtime.log_lines import log_lines
 
     with open_history() as store:
         execution = found(store, execution_id)
-        lines = _all_logs(store, execution.id, task_id, least)
+        lines = log_lines(store, execution.id, task_id=task_id, min_level=least)
         if as_json:
             say_json([log_json(line) for line in lines])
         else:
             for line in lines:
                 click.echo(log_text(line))
-
-
-def _all_logs(store: Store, execution_id: str, task_id: str | None, least: str | None) -> Iterator[LogLine]:
-    after = 0
-    while page := store.logs(execution_id, after=after, task_id=task_id, min_level=least):
-        yield from page
-        after = page[-1].id or 0
 
 
 def log_text(line: LogLine) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-from engine.ports import LogLine, Store
-
-_PAGE = 1000
+from engine.ports import Store
+from engine.runtime.log_lines import log_lines
 
 
 def error_logs(store: Store, execution_id: str) -> list[dict[str, Any]]:
@@ -25,14 +23,5 @@ def error_logs(store: Store, execution_id: str) -> list[dict[str, Any]]:
             "level": line.level,
             "message": line.message,
         }
-        for line in _lines(store, execution_id)
+        for line in log_lines(store, execution_id, min_level="ERROR")
     ]
-
-
-def _lines(store: Store, execution_id: str) -> Iterator[LogLine]:
-    after = 0
-    while page := store.logs(execution_id, after=after, limit=_PAGE, min_level="ERROR"):
-        yield from page
-        last = page[-1].id
-        assert last is not None  # the store gives every line its id
-        after = last

@@ -16,13 +16,13 @@ from engine.model.execution import Execution
 from engine.model.file_uri import execution_folder
 from engine.model.state import TERMINAL
 from engine.ports import ExecutionFilter, ExecutionSummary, LogFilter, LogLine
+from engine.runtime.log_lines import log_lines
 from engine.runtime.outside import Asker
 from engine.runtime.world import World
 from engine.sdk.executions import Purged
 
-#: How many executions one transaction removes, and how many log lines are read at once.
+#: How many executions one transaction removes.
 PURGED_AT_ONCE = 100
-LINES_AT_ONCE = 1000
 
 
 class Executions:
@@ -54,10 +54,7 @@ class Executions:
         return total
 
     def logs(self, execution_id: str, *, min_level: str = "TRACE") -> Iterator[LogLine]:
-        after = 0
-        while lines := self._world.store.logs(execution_id, after=after, limit=LINES_AT_ONCE, min_level=min_level):
-            yield from lines
-            after = lines[-1].id or after
+        return log_lines(self._world.store, execution_id, min_level=min_level)
 
     def resume(self, execution_id: str, inputs: Mapping[str, Any] | None = None) -> None:
         self._world.resume(execution_id, inputs)
