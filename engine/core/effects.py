@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.core.draft import Draft
-from engine.core.stopping import end_when_idle, stop
+from engine.core.stopping import end_when_idle, kill
 from engine.model.events import Effects
 from engine.model.state import State
 
@@ -19,7 +19,7 @@ def perform(draft: Draft, effects: Effects) -> None:
         draft.change_execution(variables=_changed(variables(draft), effects))
     if effects.ending is State.KILLED:
         draft.log("WARN", "the execution is being stopped by its task")
-        stop(draft)
+        kill(draft)
     elif effects.ending is not None:
         end_when_idle(draft, effects.ending)
 

@@ -38,6 +38,8 @@ def _lose_folders(draft: Draft) -> None:
     for run in draft.snapshot().in_order():
         if run.state is not State.RUNNING or not isinstance(draft.task(run), WorkingDirectory):
             continue
+        if run.id not in draft.task_runs:
+            continue  # it went with the folder around it
         draft.remove(below(draft, run))
         begun = Attempt(epoch=run.epoch, state=AttemptState.STARTED, started_at=run.history[-1].at)
         attempts = _lost(draft, replace(run, attempts=(*run.attempts, begun)))

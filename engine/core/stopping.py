@@ -21,6 +21,13 @@ def kill_requested(draft: Draft, event: KillRequested) -> None:
     if draft.state is State.KILLING:
         return
     draft.log("WARN", f"the execution is being stopped: {event.reason}")
+    kill(draft)
+
+
+def kill(draft: Draft) -> None:
+    """Stop everything; the execution ends KILLED, whatever it was about to end in. One that was retried stays so."""
+    if draft.execution.ending is not State.RETRIED and not draft.execution.is_terminal:
+        draft.change_execution(ending=None)
     stop(draft)
 
 
