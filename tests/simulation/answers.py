@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -26,15 +27,28 @@ from engine.model.flow import Loop
 from engine.model.state import State
 from tests.simulation.invariants.step import View
 
+
+@dataclass(frozen=True, kw_only=True)
+class Temper:
+    """How unkind the world is: chances per step, and how many requests of people it has in store."""
+
+    crash: float = 0.0
+    kill: float = 0.0
+    repeat: float = 0.0
+    requests: int = 0
+    failures: float = 0.2
+    effects: float = 0.06
+
+
 ENDINGS = (State.SUCCESS, State.WARNING, State.FAILED, State.KILLED, State.CANCELLED)
 
 
-def answer(rng: random.Random, run: TaskRun | None, failures: float, *, told_to_stop: bool) -> dict[str, Any]:
+def answer(rng: random.Random, run: TaskRun | None, temper: Temper, *, told_to_stop: bool) -> dict[str, Any]:
     """How an attempt ends: the rest of an AttemptFinished."""
     if told_to_stop and rng.random() < 0.8:
         state = rng.choices((State.KILLED, State.FAILED), (9, 1))[0]
     else:
-        shares = (1 - failures, failures, 0.1, 0.01)
+        shares = (1 - temper.failures, temper.failures, 0.1, 0.01)
         state = rng.choices((State.SUCCESS, State.FAILED, State.WARNING, State.KILLED), shares)[0]
     told: dict[str, Any] = {"state": state}
     if state is State.FAILED:
@@ -43,7 +57,7 @@ def answer(rng: random.Random, run: TaskRun | None, failures: float, *, told_to_
             told["retry_after"] = 1.5
     elif run is not None:
         told["outputs"] = {"value": run.task_id}
-        if state is not State.KILLED and rng.random() < 0.06:
+        if state is not State.KILLED and rng.random() < temper.effects:
             told["effects"] = effects(rng)
     return told
 

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from engine.model.conditions import ExecutionStatus
+from engine.model.conditions import ExecutionStatus, Expression
 from engine.model.flow import (
     AllowFailure,
     Container,
@@ -50,6 +50,8 @@ class FlowMaker:
         self.rng = random.Random(seed)
         self.tasks_left = tasks_left
         self.made = 0
+        #: Most flows have one kind of container more often than others, so that it meets itself.
+        self.favourite = self.rng.choice((None, *CONTAINERS))
 
     def chance(self, share: float) -> bool:
         return self.rng.random() < share
@@ -60,7 +62,7 @@ class FlowMaker:
         return Flow(
             id="random",
             namespace="simulation",
-            tasks=self.tasks(1, 4, depth=0),
+            tasks=self.tasks(2, 5, depth=0),
             errors=self.aside(0.3),
             finally_=self.aside(0.2),
             after_execution=self.aside(0.2),
@@ -73,9 +75,11 @@ class FlowMaker:
     def listeners(self) -> tuple[Listener, ...]:
         kind = ExecutionStatus.TYPES[0]
         failed, ended = (ExecutionStatus(type=kind, in_=(State.FAILED,)), ExecutionStatus(type=kind))
-        conditions = self.rng.choice(((), (failed,), (ended,), (ended, failed)))
+        told = Expression(type=Expression.TYPES[0], expression=self.outside)
+        sets = ((), (failed,), (ended,), (ended, failed), (ended, told))
         return tuple(
-            Listener(conditions=conditions, tasks=self.tasks(1, 2, DEEPEST)) for _ in range(self.rng.randint(1, 2))
+            Listener(conditions=self.rng.choice(sets), tasks=self.tasks(1, 2, DEEPEST))
+            for _ in range(self.rng.randint(1, 2))
         )
 
     def retry(self) -> Retry:
@@ -107,7 +111,7 @@ class FlowMaker:
         own: dict[str, Any] = {"id": f"t{self.made}", "type": RETURN}
         if self.chance(0.08):
             own["disabled"] = True
-        if self.chance(0.12):
+        if self.chance(0.08):
             own["run_if"] = self.rng.choice(("false", "true", FAILS, self.outside))
         if self.chance(0.1):
             own["allow_failure"] = True
@@ -118,8 +122,8 @@ class FlowMaker:
         if runnable or depth >= DEEPEST or self.tasks_left <= 0 or self.chance(0.5):
             return RunnableTask(**own)
         own |= {"errors": self.aside(0.25, depth + 2), "finally_": self.aside(0.2, depth + 2)}
-        made = self.rng.choice(CONTAINERS)(self, depth + 1)
-        kind, properties = made
+        make = self.favourite if self.favourite is not None and self.chance(0.4) else self.rng.choice(CONTAINERS)
+        kind, properties = make(self, depth + 1)
         return kind(**own | {"type": kind.TYPES[0]}, **properties)
 
 

@@ -8,17 +8,20 @@ import re
 import sys
 import traceback
 
+from tests.simulation.answers import Temper
 from tests.simulation.random_flows import FlowMaker
-from tests.simulation.world import Temper, World
+from tests.simulation.world import World
 
 #: What worlds are like. A calm one breaks sentences that a wild one must excuse.
 TEMPERS = (
     Temper(repeat=0.1),
-    Temper(crash=0.08, repeat=0.1),
-    Temper(kill=0.02, repeat=0.1),
-    Temper(requests=6, repeat=0.05),
-    Temper(crash=0.04, kill=0.01, requests=4, repeat=0.05, failures=0.35),
-    Temper(failures=0.0),
+    Temper(crash=0.1, kill=0.02, repeat=0.1, failures=0.1),
+    Temper(kill=0.03, repeat=0.1),
+    Temper(requests=8, repeat=0.05),
+    Temper(crash=0.15, kill=0.08, requests=4, repeat=0.05, failures=0.35, effects=0.2),
+    Temper(failures=0.02),
+    Temper(crash=0.1, kill=0.03, requests=8, failures=0.1, effects=0.3),
+    Temper(repeat=0.1, kill=0.05, failures=0.35, effects=0.2),
 )
 
 

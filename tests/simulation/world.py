@@ -36,6 +36,7 @@ from engine.model.flow import Flow
 from engine.model.state import State
 from engine.store import rows
 from tests.simulation import answers
+from tests.simulation.answers import Temper
 from tests.simulation.invariants import judge, judge_commit, judge_rest
 from tests.simulation.invariants.step import Step, View
 
@@ -46,22 +47,11 @@ OUTSIDE = (ExecutionStarted, AttemptStarted, AttemptFinished, TimerFired)
 LONGEST = 5000
 
 
-@dataclass(frozen=True, kw_only=True)
-class Temper:
-    """How unkind the world is: chances per step, and how many requests of people it has in store."""
-
-    crash: float = 0.0
-    kill: float = 0.0
-    repeat: float = 0.0
-    requests: int = 0
-    failures: float = 0.2
-
-
 @dataclass
 class World:
     flow: Flow
     rng: random.Random
-    temper: Temper = Temper()
+    temper: Temper
     facts: Facts = field(default_factory=Facts)
 
     def __post_init__(self) -> None:
@@ -70,7 +60,7 @@ class World:
         history = (StateChange(State.CREATED, START),)
         self.execution = Execution(
             id="run", namespace="simulation", flow_id=self.flow.id, flow_revision=1, state=State.CREATED,
-            history=history, due=due, labels={"given": "yes"},
+            history=history, due=due, labels={"given": "yes", "p": "given"},
         )  # fmt: skip
         self.view = View(self.flow, self.execution)
         self.story: list[str] = []
@@ -162,7 +152,7 @@ class World:
         if self.rng.random() < 0.7:
             self.decide(AttemptStarted(at=self.tick(), task_run_id=run_id, epoch=run.epoch + 1))
         elif may_start(self.flow, self.execution, run):  # a pure task, in one go
-            answer = answers.answer(self.rng, run, self.temper.failures, told_to_stop=False)
+            answer = answers.answer(self.rng, run, self.temper, told_to_stop=False)
             began = self.tick()
             self.decide(
                 AttemptFinished(at=self.tick(), started_at=began, task_run_id=run_id, epoch=run.epoch + 1, **answer)
@@ -172,7 +162,7 @@ class World:
         key = self.rng.choice(list(self.working))
         told_to_stop = self.working.pop(key)
         run = self.execution.task_runs.get(key[0])
-        answer = answers.answer(self.rng, run, self.temper.failures, told_to_stop=told_to_stop)
+        answer = answers.answer(self.rng, run, self.temper, told_to_stop=told_to_stop)
         self.decide(AttemptFinished(at=self.tick(), task_run_id=key[0], epoch=key[1], **answer))
 
     def _evaluate(self) -> None:
@@ -252,6 +242,8 @@ class World:
 
     def crash(self) -> None:
         """The engine dies. Only what was written is left, and another one takes over."""
+        # What ran within the loop itself dies with it, a worker's answer may still come.
+        self._late = [event for event in self._late if getattr(event, "started_at", None) is None]
         self._late += [
             AttemptFinished(at=self.tick(), task_run_id=run_id, epoch=epoch, state=State.SUCCESS)
             for run_id, epoch in self.working

@@ -9,11 +9,11 @@ import inspect
 from collections.abc import Callable, Iterable
 
 from engine.model.execution import Execution
-from tests.simulation.invariants import changes, ends, order, standing, tasks
+from tests.simulation.invariants import changes, ends, order, standing, tasks, waiting
 from tests.simulation.invariants.step import Step, View
 
 #: Asked about every decision.
-OF_EACH_STEP = (*changes.SENTENCES, *order.SENTENCES, *tasks.SENTENCES, *ends.SENTENCES)
+OF_EACH_STEP = (*changes.SENTENCES, *order.SENTENCES, *tasks.SENTENCES, *ends.SENTENCES, *waiting.SENTENCES)
 
 
 class Broken(AssertionError):

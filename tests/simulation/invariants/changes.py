@@ -83,7 +83,7 @@ def attempts_and_states_agree(step: Step) -> Iterator[object]:
     """An attempt is open exactly while its task run is RUNNING or KILLING; a container can only lose one."""
     for run in step.touched:
         if step.after.is_container(run):
-            if any(attempt.state is not AttemptState.LOST for attempt in run.attempts):
+            if any(attempt.state is AttemptState.STARTED for attempt in run.attempts):
                 yield run
             continue
         works = run.state in (State.RUNNING, State.KILLING)

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.model.duration import parse_duration
+from engine.model.commands import StopFlows, StopTask
+from engine.model.conditions import ExecutionStatus
 from engine.model.events import (
     EngineStarted,
     Evaluated,
     KillRequested,
-    PauseRequested,
     RestartRequested,
-    ResumeRequested,
     StatusChanged,
     TaskRunChanged,
-    TimerFired,
 )
 from engine.model.execution import TaskRun
 from engine.model.flow import Container, ForEach, If, LoopUntil, Pause, Switch, WorkingDirectory
 from engine.model.state import State
 from tests.simulation.invariants import reference
-from tests.simulation.invariants.step import Step, View
+from tests.simulation.invariants.step import Step
 
 #: Events after which a container may end otherwise than by what is in it.
 _SPEAKS_FOR_ITSELF = (RestartRequested, TaskRunChanged)
@@ -52,6 +50,23 @@ def containers_sum_up(step: Step) -> Iterator[object]:
             yield run, "not all of it has run"
 
 
+def containers_end_as_they_are_stopped(step: Step) -> Iterator[object]:
+    """Of what is stopped, a container that was told to stop ends KILLED, another one as the execution will."""
+    if not step.before.is_stopping or isinstance(step.event, _SPEAKS_FOR_ITSELF):
+        return
+    ending = step.after.execution.ending  # of two that end it the later one says how
+    for old, run in step.ended:
+        task = step.after.task(run)
+        if old is None or not isinstance(task, Container) or step.after.place(run).after:
+            continue
+        if old.state is State.KILLING or ending is None:
+            expected = State.KILLED
+        else:
+            expected = State.FAILED if ending is State.RETRIED else ending
+        if run.state is not reference.softened(task, expected):
+            yield run, expected
+
+
 def executions_sum_up(step: Step) -> Iterator[object]:
     """An execution ends as its main tasks did; outputs that fail make it FAILED, and then it has none."""
     before, after = step.before.execution, step.after.execution
@@ -64,7 +79,7 @@ def executions_sum_up(step: Step) -> Iterator[object]:
     elif not reference.is_complete(step.after, None):
         yield "not all of it has run"
     fails = bool(step.flow.outputs) and step.flow.outputs[0].value == _FAILS and expected is not State.KILLED
-    if step.flow.outputs and isinstance(step.event, Evaluated) and step.event.name == "outputs":
+    if step.flow.outputs and isinstance(step.event, Evaluated) and step.event.task_run_id is None:
         fails = fails or step.event.error is not None
     if after.state is not (State.FAILED if fails else expected):
         yield after.state, expected
@@ -99,40 +114,34 @@ def all_that_comes_after_has_run(step: Step) -> Iterator[object]:
         yield late
 
 
-def paused_means_waiting(step: Step) -> Iterator[object]:
-    """An execution is PAUSED if, and only if, a person holds it or all that is left in it waits."""
-    execution = step.after.execution
-    if not step.moved or execution.is_terminal or step.after.is_stopping or execution.state is State.CREATED:
-        return
-    waits = any(run.state is State.PAUSED for run in step.after.runs.values())
-    works = any(_works(step.after, run) for run in step.after.runs.values())
-    paused = execution.held or (waits and not works)
-    if execution.state is not (State.PAUSED if paused else State.RUNNING):
-        yield execution.state
-
-
-def _works(view: View, run: TaskRun) -> bool:
-    if isinstance(view.task(run), Container):
-        return run.state is State.CREATED
-    return not run.is_terminal and run.state is not State.PAUSED
-
-
-def a_hold_lasts(step: Step) -> Iterator[object]:
-    """What a person holds goes on only when a person says so."""
+def listeners_run_if_they_apply(step: Step) -> Iterator[object]:
+    """A listener runs if, and only if, its conditions hold of the execution that has ended."""
     before, after = step.before.execution, step.after.execution
-    persons = (ResumeRequested, RestartRequested, TaskRunChanged, KillRequested)
-    if before.held and not after.held and not isinstance(step.event, persons) and not step.after.is_stopping:
-        yield step.event
-    if isinstance(step.event, PauseRequested) and step.refused is None and not after.held:
-        yield after.state
-    if after.held and after.state is not State.PAUSED:
-        yield after.state
+    conditions = [each for listener in step.flow.listeners for each in listener.conditions]
+    if not all(isinstance(each, ExecutionStatus) for each in conditions):
+        return  # a worker tells
+    for index, listener in enumerate(step.flow.listeners):
+        states = [each for each in listener.conditions if isinstance(each, ExecutionStatus)]
+        applies = all(each.in_ is None or after.state in each.in_ for each in states)
+        runs = step.after.scope(None, None, f"listeners.{index}")
+        if not applies and any(run in step.created for run in runs):
+            yield index, after.state
+        ended = after.is_over and not before.is_over and not step.stops
+        undisturbed = all(
+            run.state is not State.KILLED for run in step.after.runs.values() if step.after.place(run).after
+        )
+        due = step.flow.tree.enabled(None, f"listeners.{index}")
+        failed = any(run.state is State.FAILED for run in runs)
+        if ended and applies and undisturbed and not failed and len(runs) < len(due):
+            yield index, "did not run"
 
 
 def a_kill_is_final(step: Step) -> Iterator[object]:
     """A kill stops everything: what waits is KILLED at once, what runs is told to stop, and it ends KILLED."""
     if isinstance(step.event, KillRequested) and step.moved:
         after = step.after.execution
+        if after.ending not in (None, State.RETRIED) and not step.before.execution.is_terminal:
+            yield after.ending
         if not (after.state is State.KILLING or after.is_terminal):
             yield after.state
         for run in step.after.runs.values():
@@ -146,85 +155,13 @@ def a_kill_is_final(step: Step) -> Iterator[object]:
             yield after.state
 
 
-def pauses_end_as_told(step: Step) -> Iterator[object]:
-    """A pause goes on when a person says so or when its time has come, and then as its `behavior` says."""
+def whoever_is_stopped_is_told(step: Step) -> Iterator[object]:
+    """Whatever is at work when everything is stopped is told to stop."""
+    told = {command.task_run_id for command in step.decision.commands if isinstance(command, (StopTask, StopFlows))}
     for old, run in step.changed:
-        task = step.after.task(run)
-        if not isinstance(task, Pause) or old.state is not State.PAUSED or run.state is State.PAUSED:
-            continue
-        expires = (old.outputs or {}).get("expires")
-        match step.event:
-            case TimerFired():
-                fails = expires in ("TIMEOUT", "FAIL")
-                if run.id != step.event.task_run_id or old.due != step.event.due:
-                    if not step.after.is_stopping and not step.after.execution.is_terminal:
-                        yield run
-                elif fails:
-                    if run.is_terminal and run.state is not reference.softened(task, State.FAILED):
-                        yield run, expires
-                elif expires == "CANCEL":
-                    if not step.stops and run.state is not State.CANCELLED:
-                        yield run, expires
-                elif run.state in (State.FAILED, State.CANCELLED) and not step.after.children.get(run.id):
-                    yield run, expires
-            case ResumeRequested():
-                if "resumed" not in (run.outputs or {}) or (step.event.task_run_id or run.id) != run.id:
-                    yield run
-            case RestartRequested() | TaskRunChanged() | KillRequested():
-                pass
-            case _:
-                if not step.after.is_stopping and not step.after.execution.is_terminal:
-                    yield run
-
-
-def a_resume_resumes(step: Step) -> Iterator[object]:
-    """A resume that fits lets go what is held, or ends the first pause, or the one that is named."""
-    event = step.event
-    if not isinstance(event, ResumeRequested) or step.refused is not None:
-        return
-    if step.before.execution.held:
-        if step.after.execution.held:
-            yield step.after.execution
-        return
-    pauses = [run for run in step.before.runs.values() if run.state is State.PAUSED and _is_pause(step.before, run)]
-    meant = [run for run in pauses if event.task_run_id in (None, run.id)]
-    first = min(meant, key=lambda run: run.seq)
-    resumed = step.after.runs.get(first.id)  # None: with it ended the round of the loop that it stood in
-    if resumed is not None and resumed.state is State.PAUSED:
-        yield resumed
-    if resumed is not None and event.inputs is not None and (resumed.outputs or {}).get("onResume") != event.inputs:
-        yield resumed
-
-
-def _is_pause(view: View, run: TaskRun) -> bool:
-    return isinstance(view.task(run), Pause)
-
-
-def loops_until_the_condition_holds(step: Step) -> Iterator[object]:
-    """A LoopUntil makes another round until its condition holds or a limit is reached; each replaces the one before."""
-    for old, run in step.changed:
-        task = step.after.task(run)
-        if not isinstance(task, LoopUntil) or isinstance(step.event, _SPEAKS_FOR_ITSELF):
-            continue
-        was, made = ((each.outputs or {}).get("iterationCount", 0) for each in (old, run))
-        limits = task.check_frequency
-        if was and (made != was or (run.state is State.PAUSED and old.state is not State.PAUSED)):
-            begun = max(entry.at for entry in run.history if entry.state in (State.CREATED, State.RESTARTED))
-            late = limits.max_duration is not None and step.event.at > begun + parse_duration(limits.max_duration)
-            full = limits.max_iterations is not None and was >= limits.max_iterations
-            due = step.event.at + parse_duration(limits.interval)
-            if made != was + 1 or late or full or task.condition == "true" or run.due != due:
-                yield run
-            if run.state is not State.PAUSED or step.after.children.get(run.id):
-                yield run, step.after.children.get(run.id)
-        if run.state is State.SUCCESS and task.condition == "false" and run.error is None and not step.stops:
-            begun = max(entry.at for entry in run.history if entry.state in (State.CREATED, State.RESTARTED))
-            full = limits.max_iterations is not None and made >= limits.max_iterations
-            late = limits.max_duration is not None and step.event.at > begun + parse_duration(limits.max_duration)
-            if not (full or late):
-                yield run
-            if task.fail_on_max_reached and not (task.allow_failure and task.allow_warning):
-                yield run
+        stopped = run.state is State.KILLING and old.state is not State.KILLING
+        if stopped and not isinstance(step.after.task(run), Container) and run.id not in told:
+            yield run
 
 
 def choices_are_kept(step: Step) -> Iterator[object]:
@@ -289,7 +226,7 @@ def a_takeover_is_no_news(step: Step) -> Iterator[object]:
 
 
 SENTENCES = (
-    containers_sum_up, executions_sum_up, ended_means_ended, all_that_comes_after_has_run, paused_means_waiting,
-    a_hold_lasts, a_kill_is_final, pauses_end_as_told, a_resume_resumes, loops_until_the_condition_holds,
+    containers_sum_up, containers_end_as_they_are_stopped, executions_sum_up, ended_means_ended,
+    all_that_comes_after_has_run, listeners_run_if_they_apply, a_kill_is_final, whoever_is_stopped_is_told,
     choices_are_kept, restart_keeps_what_is_good, a_takeover_is_no_news,
 )  # fmt: skip

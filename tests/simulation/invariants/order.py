@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.model.events import RestartRequested
+from engine.model.events import EngineStarted, RestartRequested
 from engine.model.execution import TaskRun
 from engine.model.flow import (
     Container,
@@ -230,6 +230,8 @@ def nothing_starts_while_held(step: Step) -> Iterator[object]:
     if not (step.before.execution.held and step.after.execution.held):
         return
     yield from step.created
+    if isinstance(step.event, EngineStarted):
+        return  # what a crash takes away is gone, held or not
     yield from step.removed
     for old, run in step.changed:
         answered = old.state in (State.RUNNING, State.KILLING) and not step.after.is_container(run)

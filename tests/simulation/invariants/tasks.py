@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.model.duration import parse_duration
 from engine.model.events import AttemptFinished, EngineStarted, LabelsSet, TimerFired
-from engine.model.execution import TaskRun
+from engine.model.execution import Attempt, TaskRun
 from engine.model.flow import Container, Retry
 from engine.model.state import AttemptState, State
 from tests.simulation.invariants.reference import softened
@@ -37,6 +37,12 @@ def _policy(view: View, run: TaskRun) -> Retry | None:
     return next((task.retry for task in around if task.retry is not None), view.flow.retry)
 
 
+def _counted(run: TaskRun) -> list[Attempt]:
+    """The attempts that a policy counts: those since a person last restarted the task run."""
+    begun = max((entry.at for entry in run.history if entry.state is State.RESTARTED), default=None)
+    return [attempt for attempt in run.attempts if begun is None or attempt.started_at >= begun]
+
+
 def _wait(step: Step, old: TaskRun, event: AttemptFinished) -> tuple[float, float] | None:
     """Least and most seconds until the next attempt; None when there is none."""
     ending = step.before.is_stopping and not step.before.place(old).after
@@ -45,12 +51,13 @@ def _wait(step: Step, old: TaskRun, event: AttemptFinished) -> tuple[float, floa
     if event.retry_after is not None:
         return event.retry_after, event.retry_after
     policy = _policy(step.before, old)
-    made = len(old.attempts) + (old.state is not State.RUNNING)
+    before = _counted(old)
+    made = len(before) + (old.state is not State.RUNNING)
     if policy is None or (policy.max_attempt is not None and made >= policy.max_attempt):
         return None
     wait = _interval(policy, made)
     if policy.max_duration is not None:
-        first = old.attempts[0].started_at if old.attempts else event.started_at
+        first = before[0].started_at if before else event.started_at
         assert first is not None
         left = (first + parse_duration(policy.max_duration) - event.at).total_seconds()
         if wait[1] > left and policy.type != "random":
@@ -87,7 +94,7 @@ def an_answer_is_the_state(step: Step) -> Iterator[object]:
     else:
         state = event.state
         policy = _policy(step.before, old)
-        if state is State.SUCCESS and len(run.attempts) > 1 and policy is not None and policy.warning_on_retry:
+        if state is State.SUCCESS and len(_counted(run)) > 1 and policy is not None and policy.warning_on_retry:
             state = State.WARNING
         if event.effects is not None and event.effects.ending is not None:
             state = event.effects.ending
@@ -136,7 +143,7 @@ def begun_only_when_it_may(step: Step) -> Iterator[object]:
     """An attempt begins only while the execution goes on, or lingers for what comes after it."""
     execution = step.before.execution
     for old, run in step.changed:
-        if len(run.attempts) > len(old.attempts):
+        if len(run.attempts) > len(old.attempts) and not step.after.is_container(run):
             after = step.before.place(run).after
             open_ = execution.lingering if after else execution.state in (State.RUNNING, State.PAUSED)
             if not open_ or (not after and (execution.held or execution.ending is not None)):
