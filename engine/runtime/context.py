@@ -184,7 +184,7 @@ class AttemptContext(Changes):
                 execution_id=self.execution_id,
                 at=at,
                 level=level,
-                message=self.masker.text(message),
+                message=message,
                 task_run_id=self.task_run_id,
                 task_id=self.task_id,
                 attempt=self.attempt,
