@@ -294,14 +294,12 @@ class Engine:
     # -- what persons do to executions: each is committed when it returns, and raises IllegalState if it does not fit
 
     def kill(self, execution_id: str, reason: str = "killed by its user") -> None:
-        """Ask an execution to stop, and those that it waits for; `follow` tells when it has.
+        """Have an execution stop, and those that it waits for; `follow` tells when it has."""
+        self._actions.ask(execution_id, KillRequested(at=self._clock.now(), reason=reason))
 
-        Inside a signal handler, this neither waits nor raises for an execution that this engine runs or follows.
-        """
-        if self._dispatcher.is_close(execution_id):
-            self._dispatcher.kill(execution_id, reason)
-        else:
-            self._actions.ask(execution_id, KillRequested(at=self._clock.now(), reason=reason))
+    def interrupt(self, execution_id: str, reason: str = "killed by its user") -> None:
+        """Wish that an execution stop which this engine runs or follows. Good in a signal handler: nothing waits."""
+        self._dispatcher.kill(execution_id, reason)
 
     def restart(
         self, execution_id: str, revision: Revision | None = None, *, by: str | None = None, new_id: str | None = None

@@ -42,7 +42,7 @@ def watched(engine: Engine, follow: Callable[[OnChange], Execution], *, quiet: b
         nonlocal stopping
         stopping = True
         if execution_id is not None:
-            engine.kill(execution_id)
+            engine.interrupt(execution_id)
             view.notice("Stopping; press Ctrl-C again to leave at once.")
 
     def farewell() -> str:

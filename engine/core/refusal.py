@@ -1,6 +1,8 @@
 """Why something that a person asks of an execution does not fit it: asked before the event is decided.
 
-`decide` itself ignores what does not fit, as it ignores anything stale; a person must be told.
+`decide` itself ignores what does not fit, as it ignores anything stale; a person must be told. Who asks again because
+no answer came asks with the same event: its time, which the asker made, tells it from any other, and the histories
+keep it.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from engine.model.events import (
     StatusChanged,
     TaskRunChanged,
 )
-from engine.model.execution import Execution
+from engine.model.execution import Execution, StateChange, TaskRun
 from engine.model.flow import Flow
 from engine.model.state import State
 
@@ -31,6 +33,14 @@ def refusal(flow: Flow, execution: Execution, event: Event, facts: Facts) -> str
     """The reason, as the end of a sentence that begins with the execution; None when the event fits."""
     judge = _JUDGES.get(type(event))
     return judge(Draft(flow, execution, facts, event.at), event) if judge is not None else None
+
+
+def was_done(execution: Execution, event: Event) -> bool:
+    """Whether this very request has moved the execution already."""
+    run_id = event.task_run_id if isinstance(event, (TaskRunChanged, ResumeRequested)) else None
+    moved: Execution | TaskRun | None = execution if run_id is None else execution.task_runs.get(run_id)
+    state = event.state if isinstance(event, (TaskRunChanged, StatusChanged)) else _LEADS_TO.get(type(event))
+    return moved is not None and state is not None and StateChange(state, event.at) in moved.history
 
 
 def _kill(draft: Draft, event: KillRequested) -> str | None:
@@ -82,6 +92,14 @@ def _force(draft: Draft, event: StartForced) -> str | None:
     return None
 
 
+#: The state that each gives to what it moves, where the event does not name it. A label may be set twice.
+_LEADS_TO: dict[type[Event], State] = {
+    KillRequested: State.KILLING,
+    PauseRequested: State.PAUSED,
+    ResumeRequested: State.RUNNING,
+    RestartRequested: State.RESTARTED,
+    StartForced: State.RUNNING,
+}
 _JUDGES: dict[type[Event], Callable[[Draft, Any], str | None]] = {
     KillRequested: _kill,
     PauseRequested: _pause,

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from engine.core import Facts
 from engine.core.draft import Draft
 from engine.core.pausing import paused_run
-from engine.core.refusal import refusal
+from engine.core.refusal import refusal, was_done
 from engine.core.replaying import replay, restart_elsewhere
 from engine.errors import IllegalState, NotFound, UsageError
 from engine.model.events import Event, KillRequested, ResumeRequested, StartForced, TaskRunChanged
@@ -83,7 +83,7 @@ class Actions:
     def _take_over(self, flow: Flow, execution: Execution, event: Event) -> None:
         """The engine that ran it is gone; what is asked of it must fit before anything goes on."""
         why_not = refusal(flow, execution, event, self._facts)
-        if why_not is not None:
+        if why_not is not None and not was_done(execution, event):
             raise IllegalState(f"execution {execution.id} {why_not}")
         if self._ownership.guest is None and execution.state in _WORKS:
             raise IllegalState(

@@ -153,10 +153,18 @@ class Dispatcher:
         """Follow an execution that another engine runs; should that engine die, go on here with what began here."""
         guest = self._ownership.guest
         assert guest is not None
-        kills = self._kills[execution_id] = SimpleQueue()
+        kills: SimpleQueue[str] = SimpleQueue()
+
+        def begin() -> None:
+            if first is not None:
+                first()  # a wish to kill among them is asked, and perhaps refused, as any other
+            self._kills[execution_id] = kills
+
+        if first is None:
+            begin()
         tell = on_change or (lambda execution, runs, logs: None)
         try:
-            ended = guest.follow(execution_id, tell, kills=kills, until=until, first=first)
+            ended = guest.follow(execution_id, tell, kills=kills, until=until, first=begin if first else None)
             if ended is not None:
                 return ended
             news, leave = self._ownership.loop.followers.add(execution_id)
@@ -165,6 +173,7 @@ class Dispatcher:
         finally:
             self._kills.pop(execution_id, None)
         try:
+            tell(self.execution(execution_id), (), ())  # it may wait for a person since before anybody listened here
             while not kills.empty():
                 self.kill(execution_id, kills.get())
             return until_it_ends(partial(_next, news, until), on_change)

@@ -21,7 +21,7 @@ from functools import partial
 from engine.core import decide
 from engine.core.admission import WAITING
 from engine.core.claims import claimed, may_start
-from engine.core.refusal import refusal
+from engine.core.refusal import refusal, was_done
 from engine.errors import IllegalState, NotFound, StoreError
 from engine.model.commands import (
     AwaitFlows,
@@ -241,18 +241,20 @@ class Loop:
         batch.answer(execution.id, message.stored)
 
     def _ask(self, request: Request, batch: Batch) -> None:
-        """Decide what a person asks, unless it does not fit."""
+        """Decide what a person asks, unless it does not fit, or is done and only asked again."""
         id_ = request.execution_id
         active = self._family.load(request.flow, id_)
         if active is None:
             request.done.set_exception(NotFound(f"there is no execution {id_}"))
             return
-        why_not = refusal(active.flow, active.execution, request.event, self._world.facts)
+        done = was_done(active.execution, request.event)
+        why_not = None if done else refusal(active.flow, active.execution, request.event, self._world.facts)
         if why_not is not None:
             request.done.set_exception(IllegalState(f"execution {id_} {why_not}"))
             return
         self._active[id_] = active
-        self._decide(id_, request.event, batch)
+        if not done:
+            self._decide(id_, request.event, batch)
         if id_ in batch.changes:
             batch.answer(id_, request.done)
         else:

@@ -1,10 +1,9 @@
-"""What persons do to executions, typed at a shell: on SQLite and on PostgreSQL, and killed in the middle."""
+"""What persons do to executions, typed at a shell: on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
 import json
 import os
-import random
 import subprocess
 import sys
 from collections import Counter
@@ -18,7 +17,6 @@ from tests.contract.conftest import postgres_server, postgres_url  # noqa: F401 
 
 PENSTOCK = str(Path(sys.executable).parent / "penstock")
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
-KILLS = int(os.environ.get("TEST_KILLS", "15"))
 PATIENCE = 60
 
 PLUGIN = """\
@@ -251,44 +249,3 @@ def test_one_that_runs_elsewhere_is_paused_killed_and_deleted(project: Project) 
     project("executions", "delete", "latest", "--force")
     again.communicate(timeout=PATIENCE)
     assert json.loads(project("executions", "list", "--json")) == []
-
-
-@pytest.mark.parametrize("project", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("action", ["restart", "replay", "delete"])
-def test_killed_in_the_middle_it_is_done_or_not_done(project: Project, action: str) -> None:
-    chance = random.Random(action)
-    outcomes = Counter[str]()
-    rounds = max(3, KILLS // 5)
-    for _ in range(rounds):
-        (project.folder / "mended").unlink(missing_ok=True)
-        id_ = project.broken()
-        options = ["--from", "second"] if action == "replay" else []
-        process = project.start("executions", action, id_, *options)
-        try:
-            process.wait(chance.uniform(0.15, 0.7))
-        except subprocess.TimeoutExpired:
-            process.kill()
-        process.communicate()
-        outcomes[judged(project, action, id_)] += 1
-    project("executions", "recover")
-    for row in json.loads(project("executions", "list", "--json", "--limit", "1000")):
-        assert row["state"]["current"] in ("SUCCESS", "FAILED"), "nothing is stuck"
-    project("db", "check")
-    assert outcomes.total() == rounds
-
-
-def judged(project: Project, action: str, id_: str) -> str:
-    """Whether it was done. Half done is a failure."""
-    rows = {row["id"]: row for row in json.loads(project("executions", "list", "--json", "--limit", "1000"))}
-    if action == "delete":
-        return "not done" if id_ in rows and project.states(id_)["second"] == "FAILED" else "done"
-    if action == "replay":
-        news = [shown for row in rows if (shown := project.shown(row)).get("parentId") == id_]
-        for new in news:
-            assert new["taskRunList"][0]["state"]["current"] == "SUCCESS", "what is kept is there from the first moment"
-            assert new["taskRunList"][1]["id"] == f"{new['id']}-1"
-        assert len(news) <= 1
-        return "done" if news else "not done"
-    states = [change["state"] for change in project.shown(id_)["state"]["histories"]]
-    assert ("RESTARTED" in states) == (project.states(id_)["second"] != "FAILED")
-    return "done" if "RESTARTED" in states else "not done"

@@ -92,7 +92,7 @@ class TestTwoEngines:
         assert owner.execution(execution.id).state is State.KILLED
 
     def test_a_wish_to_kill_is_passed_on_while_following(self, owner: Engine, other: Engine) -> None:
-        ended = other.run("sleeper.yaml", on_change=lambda execution, runs, logs: other.kill(execution.id))
+        ended = other.run("sleeper.yaml", on_change=lambda execution, runs, logs: other.interrupt(execution.id))
         assert ended.state is State.KILLED
 
     def test_who_only_follows_is_told_of_the_future_alone(self, owner: Engine, other: Engine) -> None:
