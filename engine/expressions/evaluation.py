@@ -25,6 +25,7 @@ from engine.expressions.functions import Functions
 from engine.expressions.limits import MAX_BUILT, MAX_DEPTH, MAX_SECONDS, MAX_TEXT
 from engine.expressions.values import MapEntry, kind, printed
 
+_BETWEEN_LOOKS = 0.01  #: seconds
 _LARGE = 4096
 _DATA_ERRORS = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
 _REFUSALS = (NotFound, IllegalState, InputsInvalid, UsageError, FileRefused, StoreError, TaskFailed)
@@ -39,11 +40,11 @@ class Evaluation:
 
     __slots__ = (
         "built",
-        "calls",
         "deadline",
         "depth",
         "drawn",
         "functions",
+        "look_at",
         "macros",
         "render",
         "resolve_or_missing",
@@ -66,7 +67,7 @@ class Evaluation:
         self.render = render  #: renders what an expression made, in the language of this template
         self.scopes: list[dict[str, Any]] = [{}]
         self.macros: dict[str, Macro] = {}
-        self.calls = 0
+        self.look_at = 0.0  #: when to ask next for the processor's time, on the clock that costs less to ask
         self.resolve_or_missing = None  # part of what Jinja's preamble names; never called
         # A template that renders another shares its budget with it.
         self.built: int = parent.built if parent else 0
@@ -113,8 +114,7 @@ class Evaluation:
 
     def apply(self, operation: Callable[..., Any], offset: int, *arguments: Any, **named: Any) -> Any:
         """Call an operator, filter, function or test."""
-        self.calls += 1
-        if not self.calls & 15:
+        if time.monotonic() > self.look_at:
             self.check_time(offset)
         try:
             result = operation(*arguments, **named)
@@ -134,6 +134,7 @@ class Evaluation:
 
     def spend(self, size: int) -> None:
         """Count what was built, and stop an evaluation that has had its share or its time."""
+        self.look_at = time.monotonic() + _BETWEEN_LOOKS
         self.built += size
         if self.built > MAX_BUILT:
             raise limit("Too much data built by one expression:")
@@ -209,8 +210,7 @@ class Evaluation:
         self.scopes.append(scope)
         last = len(items or ()) - 1
         for index, item in enumerate(items or ()):
-            self.calls += 1
-            if not self.calls & 15:
+            if time.monotonic() > self.look_at:
                 self.check_time(offset)
             scope["loop"] = {"index": index, "length": last + 1, "first": index == 0, "last": index == last,
                              "revindex": last - index}  # fmt: skip

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from itertools import chain
+from time import monotonic
 from typing import Any
 
 from jinja2.runtime import Undefined
@@ -37,10 +38,9 @@ _VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items())
 
 
 def tick() -> Evaluation:
-    """Count a step; every few of them the time is looked at."""
+    """A step: now and then the time is looked at."""
     evaluation = EVALUATION.get()
-    evaluation.calls += 1
-    if not evaluation.calls & 15:
+    if monotonic() > evaluation.look_at:
         evaluation.spend(0)
     return evaluation
 
