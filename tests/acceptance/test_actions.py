@@ -82,6 +82,33 @@ outputs:
   - {id: told, type: STRING, value: "{{ outputs.told.value }}"}
 """
 HANGING = "id: hanging\nnamespace: test\ntasks:\n  - {id: hang, type: test.Hang}\n  - {id: after, type: test.Step}\n"
+LIMITED = """\
+id: limited
+namespace: test
+concurrency: {limit: 1}
+tasks:
+  - {id: ask, type: io.kestra.plugin.core.flow.Pause}
+"""
+LATER = "id: later\nnamespace: test\ntasks:\n  - {id: only, type: test.Step}\n"
+SCHEDULING = """\
+id: scheduling
+namespace: test
+tasks:
+  - id: call
+    type: io.kestra.plugin.core.flow.Subflow
+    namespace: test
+    flowId: later
+    wait: false
+    scheduleDate: "{{ now() | dateAdd(1, 'DAYS') }}"
+"""
+FLOWS = {
+    "broken": BROKEN,
+    "asking": ASKING,
+    "hanging": HANGING,
+    "limited": LIMITED,
+    "later": LATER,
+    "scheduling": SCHEDULING,
+}
 
 
 class Project:
@@ -115,6 +142,9 @@ class Project:
         self.mend()
         return str(self.shown()["id"])
 
+    def listed(self, *options: str) -> list[Any]:
+        return list(json.loads(self("executions", "list", "--json", *options)))
+
     def mend(self) -> None:
         (self.folder / "mended").touch()
 
@@ -133,7 +163,7 @@ def project(request: pytest.FixtureRequest, tmp_path: Path) -> Project:
     (tmp_path / "plugins").mkdir()
     (tmp_path / "plugins" / "steps.py").write_text(PLUGIN, encoding="utf-8")
     (tmp_path / "penstock.yaml").write_text(json.dumps({"database": {"url": url}}), encoding="utf-8")
-    for name, text in {"broken": BROKEN, "asking": ASKING, "hanging": HANGING}.items():
+    for name, text in FLOWS.items():
         (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
     return Project(tmp_path, url)
 
@@ -249,3 +279,29 @@ def test_one_that_runs_elsewhere_is_paused_killed_and_deleted(project: Project) 
     project("executions", "delete", "latest", "--force")
     again.communicate(timeout=PATIENCE)
     assert json.loads(project("executions", "list", "--json")) == []
+
+
+def test_what_waits_for_its_time_is_begun_by_hand(project: Project) -> None:
+    project("flows", "push", "later.yaml")
+    project("run", "scheduling.yaml")
+    (waiting,) = project.listed("--flow", "later")
+    assert waiting["state"]["current"] == "CREATED"
+    assert "only one that is QUEUED" in project("executions", "unqueue", waiting["id"], expect=1)
+    assert "SUCCESS" in project("executions", "force-run", waiting["id"])
+    assert project.effects() == {"only": 1}
+    assert "only one that waits to begin" in project("executions", "force-run", waiting["id"], expect=1)
+
+
+@pytest.mark.parametrize("project", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("action", ["unqueue", "force-run"])
+def test_what_waits_for_a_place_is_begun_by_hand(project: Project, action: str) -> None:
+    project("run", "limited.yaml", expect=3)
+    run = project.start("run", "limited.yaml")
+    while not (waiting := project.listed("--state", "QUEUED")):
+        assert run.poll() is None
+    project("executions", action, waiting[0]["id"], expect=3)
+    out, err = run.communicate(timeout=PATIENCE)
+    assert run.returncode == 3, out + err
+    assert [row["state"]["current"] for row in project.listed()] == ["PAUSED", "PAUSED"]
+    project("executions", "force-run", waiting[0]["id"])  # what is paused is resumed
+    assert [row["state"]["current"] for row in project.listed()] == ["SUCCESS", "PAUSED"]
