@@ -8,6 +8,7 @@ from engine.core.claims import waits_for_worker
 from engine.core.closing import below
 from engine.core.draft import Draft
 from engine.core.ending import end_run
+from engine.core.retry import that_count
 from engine.core.sla import watch
 from engine.core.starting import start
 from engine.model.commands import AwaitFlows, QueueTask, SetTimer, StartLater, StopFlows
@@ -50,7 +51,7 @@ def _lose_folders(draft: Draft) -> None:
 
 def _died_too_often(draft: Draft, run: TaskRun, attempts: tuple[Attempt, ...]) -> bool:
     """Whether a task run has had its last try; then it has failed."""
-    deaths = sum(attempt.state is AttemptState.LOST for attempt in attempts)
+    deaths = sum(attempt.state is AttemptState.LOST for attempt in that_count(run, attempts))
     if deaths < draft.facts.deaths_allowed:
         return False
     end_run(draft, run, State.FAILED, error=f"the engine died {deaths} times while this task ran", attempts=attempts)
