@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from engine import Engine
 from engine.model.execution import Execution
 from engine.model.state import State
 from engine.store import db_check, open_store
@@ -94,9 +95,11 @@ def test_an_action_is_done_or_not_done(project: Project, name: str, moment: str)
     assert db_check(project.url).is_sound
 
 
+LOST_ANSWERS = [(name, "after") for name in ACTIONS] + [(name, "within") for name in ("restart", "kill", "delete")]
+
+
 @pytest.mark.parametrize("project", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("moment", ["within", "after"])
-@pytest.mark.parametrize("name", ACTIONS)
+@pytest.mark.parametrize(("name", "moment"), LOST_ANSWERS)
 def test_who_asked_an_owner_that_dies_is_not_refused(project: Project, name: str, moment: str) -> None:
     """The answer is lost, so it is asked again; what was done by then is not done twice."""
     if not ACTIONS[name].running:
@@ -122,3 +125,17 @@ def test_killed_at_any_time_it_is_done_or_not_done(project: Project, name: str) 
     process.kill()
     process.join(PATIENCE)
     project.run(dying.end, name, project.after(name, before))
+
+
+@pytest.mark.parametrize("project", ["sqlite"], indirect=True)
+def test_what_is_left_behind_can_be_killed_through_another_owner(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.run(dying.act_and_die, "kill", "within", expect=DIED)
+    monkeypatch.chdir(project.folder)
+    with Engine() as owner, Engine() as other:
+        assert owner.left_behind == []
+        assert owner.loop is not None
+        assert owner.left_behind == [project.id]
+        ended = other.follow(project.id, timeout=PATIENCE, first=lambda: other.kill(project.id))
+    assert ended.state is State.KILLED
