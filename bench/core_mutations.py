@@ -35,8 +35,11 @@ from tests.simulation.seeds import world
 
 #: Of one mutant, in seconds.
 LIMIT = 30
-#: What the simulator does not play: inputs, contexts, conditions of listeners, replays and the texts of refusals.
-ELSEWHERE = ("checks", "coercion", "conditions", "context", "inputs", "labels", "rendering", "replaying", "topology")
+#: What the simulator does not play: values and contexts, other executions, promises about time, and when flows start.
+ELSEWHERE = (
+    "admission", "calling", "checks", "coercion", "conditions", "context", "inputs", "labels", "renewal", "rendering",
+    "replaying", "rounds", "schedule", "sla", "topology",
+)  # fmt: skip
 KILLED, LIVES, TIMED_OUT = range(3)
 OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt,

@@ -32,10 +32,9 @@ from engine.model.flow import (
 )
 from engine.model.listeners import Listener
 from engine.model.state import State
+from tests.simulation.invariants.step import FAILS, OUTSIDE
 
 RETURN = "io.kestra.plugin.core.debug.Return"
-FAILS = "{{ nothing.at.all }}"
-OUTSIDE = "{{ kv('something') }}"  #: only a worker can tell
 DEEPEST = 3
 
 

@@ -217,7 +217,9 @@ def a_crash_loses_attempts(step: Step) -> Iterator[object]:
         if run.attempts and run.attempts[-1].state is AttemptState.STARTED:
             yield run
         if old.state is State.RUNNING:
-            lost = sum(attempt.state is AttemptState.LOST for attempt in run.attempts)
+            restarts = (entry.at for entry in run.history if entry.state is State.RESTARTED)
+            begun = max(restarts, default=run.history[0].at)
+            lost = sum(each.state is AttemptState.LOST for each in run.attempts if each.started_at >= begun)
             failed = State.WARNING if step.after.task(run).allow_failure else State.FAILED
             failed = State.SUCCESS if failed is State.WARNING and step.after.task(run).allow_warning else failed
             if run.attempts[-1].state is not AttemptState.LOST or run.state is not (

@@ -15,14 +15,13 @@ from engine.model.events import (
     TaskRunChanged,
 )
 from engine.model.execution import TaskRun
-from engine.model.flow import Container, ForEach, If, LoopUntil, Pause, Switch, WorkingDirectory
+from engine.model.flow import Container, ForEach, If, Loop, LoopUntil, Pause, Switch, WorkingDirectory
 from engine.model.state import State
 from tests.simulation.invariants import reference
-from tests.simulation.invariants.step import Step
+from tests.simulation.invariants.step import FAILS, Step
 
 #: Events after which a container may end otherwise than by what is in it.
 _SPEAKS_FOR_ITSELF = (RestartRequested, TaskRunChanged)
-_FAILS = "{{ nothing.at.all }}"
 
 
 def containers_sum_up(step: Step) -> Iterator[object]:
@@ -78,7 +77,7 @@ def executions_sum_up(step: Step) -> Iterator[object]:
         expected = after.ending or State.KILLED
     elif not reference.is_complete(step.after, None):
         yield "not all of it has run"
-    fails = bool(step.flow.outputs) and step.flow.outputs[0].value == _FAILS and expected is not State.KILLED
+    fails = bool(step.flow.outputs) and step.flow.outputs[0].value == FAILS and expected is not State.KILLED
     if step.flow.outputs and isinstance(step.event, Evaluated) and step.event.task_run_id is None:
         fails = fails or step.event.error is not None
     if after.state is not (State.FAILED if fails else expected):
@@ -180,6 +179,17 @@ def choices_are_kept(step: Step) -> Iterator[object]:
             yield run
 
 
+def loops_need_values(step: Step) -> Iterator[object]:
+    """A loop over what is no list has failed; so has one over a null, but for a Loop."""
+    for _, run in step.ended:
+        task = step.after.task(run)
+        values = task.values if isinstance(task, (ForEach, Loop)) else getattr(task, "value", ())
+        is_loop = isinstance(task, Container) and task.LOOPS and run.state is not State.KILLED and not step.reopens
+        null = isinstance(values, tuple) and None in values and not isinstance(task, Loop)
+        if is_loop and (null or values in ("no list", FAILS)) and run.error is None and run.state is not State.SKIPPED:
+            yield run, values
+
+
 def restart_keeps_what_is_good(step: Step) -> Iterator[object]:
     """A restart keeps all ids, drops what ran beside, and runs again only what did not end well."""
     if not isinstance(step.event, RestartRequested) or not step.moved:
@@ -228,5 +238,5 @@ def a_takeover_is_no_news(step: Step) -> Iterator[object]:
 SENTENCES = (
     containers_sum_up, containers_end_as_they_are_stopped, executions_sum_up, ended_means_ended,
     all_that_comes_after_has_run, listeners_run_if_they_apply, a_kill_is_final, whoever_is_stopped_is_told,
-    choices_are_kept, restart_keeps_what_is_good, a_takeover_is_no_news,
+    choices_are_kept, loops_need_values, restart_keeps_what_is_good, a_takeover_is_no_news,
 )  # fmt: skip

@@ -29,6 +29,8 @@ PERSONS = frozenset(
     {PauseRequested, ResumeRequested, RestartRequested, TaskRunChanged, StatusChanged, StartForced, LabelsSet}
 )
 REOPENING = frozenset({RestartRequested, TaskRunChanged})
+FAILS = "{{ nothing.at.all }}"  #: no context has it
+OUTSIDE = "{{ kv('something') }}"  #: only a worker can tell
 
 
 class ScopeOf(NamedTuple):

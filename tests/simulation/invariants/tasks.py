@@ -12,7 +12,7 @@ from engine.model.execution import Attempt, TaskRun
 from engine.model.flow import Container, Retry
 from engine.model.state import AttemptState, State
 from tests.simulation.invariants.reference import softened
-from tests.simulation.invariants.step import Step, View
+from tests.simulation.invariants.step import FAILS, Step, View
 
 ATTEMPTS = {
     State.SUCCESS: AttemptState.SUCCEEDED,
@@ -133,7 +133,7 @@ def run_if_decides(step: Step) -> Iterator[object]:
         task = step.after.task(run)
         if task.run_if == "false" and run.state not in (State.SKIPPED, State.KILLED):
             yield run
-        if task.run_if == "{{ nothing.at.all }}" and run.state is not softened(task, State.FAILED):
+        if task.run_if == FAILS and run.state is not softened(task, State.FAILED):
             yield run
         if task.run_if in (None, "true") and run.state is State.SKIPPED:
             yield run

@@ -18,7 +18,34 @@ from engine.model.flow import Container, LoopUntil, Pause
 from engine.model.state import State
 from engine.model.tree import ON_PAUSE
 from tests.simulation.invariants import reference
-from tests.simulation.invariants.step import REOPENING, Step, View
+from tests.simulation.invariants.step import OUTSIDE, REOPENING, Step, View
+
+
+def a_pause_waits_as_long_as_it_says(step: Step) -> Iterator[object]:
+    """A pause waits for the first of its times, and does what is said of it; without a time it waits for a person."""
+    for run in step.touched:
+        task, old = step.after.task(run), step.before.runs.get(run.id)
+        if not isinstance(task, Pause) or (old is not None and old.state is State.PAUSED) or task.behavior == OUTSIDE:
+            continue
+        length = task.pause_duration or task.delay
+        wrong = length == "soon" or task.behavior == "UNKNOWN"
+        if run.state is State.PAUSED:
+            times = [(length, task.behavior), (task.timeout, "TIMEOUT")]
+            moments = sorted((step.event.at + parse_duration(text), then) for text, then in times if text and not wrong)
+            due, then = moments[0] if moments else (None, None)
+            if wrong or run.due != due or (run.outputs or {}).get("expires") != then:
+                yield run, moments
+        began = run.state not in (State.CREATED, State.SKIPPED, State.KILLED) and not step.reopens
+        if wrong and began and run.error is None:
+            yield run
+
+
+def a_resume_is_seen(step: Step) -> Iterator[object]:
+    """An execution that a person lets go on has been RESTARTED before it runs again."""
+    if isinstance(step.event, ResumeRequested) and step.moved and step.before.execution.state is State.PAUSED:
+        new = step.after.execution.history[len(step.before.execution.history) :]
+        if [entry.state for entry in new[:2]] != [State.RESTARTED, State.RUNNING]:
+            yield new
 
 
 def what_is_said_on_pause_runs(step: Step) -> Iterator[object]:
@@ -78,6 +105,9 @@ def pauses_end_as_told(step: Step) -> Iterator[object]:
                 elif fails:
                     if run.is_terminal and run.state is not reference.softened(task, State.FAILED):
                         yield run, expires
+                elif expires == "CANCEL" and not step.before.execution.is_terminal:
+                    if State.CANCELLED not in (step.after.execution.ending, step.after.execution.state):
+                        yield run, step.after.execution.ending
                 elif expires == "CANCEL":
                     if not step.stops and run.state is not State.CANCELLED:
                         yield run, expires
@@ -133,18 +163,23 @@ def loops_until_the_condition_holds(step: Step) -> Iterator[object]:
                 yield run
             if run.state is not State.PAUSED or step.after.children.get(run.id):
                 yield run, step.after.children.get(run.id)
-        gave_up = run.state is State.SUCCESS and task.condition == "false" and run.error is None and not step.stops
+        gave_up = (
+            run.state in (State.SUCCESS, State.WARNING)
+            and task.condition == "false"
+            and run.error is None
+            and not step.stops
+        )
         if gave_up and reference.scope_end(step.after, run) is not State.FAILED:
             begun = max(entry.at for entry in run.history if entry.state in (State.CREATED, State.RESTARTED))
             full = limits.max_iterations is not None and made >= limits.max_iterations
             late = limits.max_duration is not None and step.event.at > begun + parse_duration(limits.max_duration)
             if not (full or late):
                 yield run
-            if task.fail_on_max_reached and not (task.allow_failure and task.allow_warning):
+            if task.fail_on_max_reached and run.state is not reference.softened(task, State.FAILED):
                 yield run
 
 
 SENTENCES = (
-    what_is_said_on_pause_runs, paused_means_waiting, a_hold_lasts, pauses_end_as_told, a_resume_resumes,
-    loops_until_the_condition_holds,
+    a_pause_waits_as_long_as_it_says, a_resume_is_seen, what_is_said_on_pause_runs, paused_means_waiting, a_hold_lasts,
+    pauses_end_as_told, a_resume_resumes, loops_until_the_condition_holds,
 )  # fmt: skip
