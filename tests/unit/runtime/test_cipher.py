@@ -44,7 +44,10 @@ def test_what_is_no_key_is_refused_without_showing_it(key: str, why: str) -> Non
         assert "openssl rand" in (told.value.hint or "")
 
 
-@pytest.mark.parametrize("sealed", ["no base64!", "", "c2hvcnQ=", encrypt(OTHER, "hello")])
+@pytest.mark.parametrize(
+    "sealed",
+    ["no base64!", "", "c2hvcnQ=", pytest.param(encrypt(OTHER, "hello"), id="with another key")],
+)
 def test_what_another_key_sealed_is_not_opened(sealed: str) -> None:
     with pytest.raises(ExpressionError, match="cannot decrypt"):
         decrypt(KEY, sealed)
