@@ -99,7 +99,8 @@ BUGS = (
         "run.state is State.RUNNING and"),
     Bug("an answer from outside moves what a person holds", decide_._evaluated, "not draft.execution.held", "True"),
     Bug("a pause waits for its later time", pause.begin, "min(moments)", "max(moments)"),
-    Bug("a pause that cancels fails", pausing.waited, "end_as(draft, State.CANCELLED", "end_as(draft, State.FAILED", 381),
+    Bug("a pause that cancels fails", pausing.waited, "end_as(draft, State.CANCELLED",
+        "end_as(draft, State.FAILED", 381),
     # Loops, retries, answers
     Bug("one round too many", loop_until.close, "made >= often.max_iterations", "made > often.max_iterations"),
     Bug("rounds pile up", closing._close, "draft.remove(below(draft, run))", "pass"),
