@@ -60,6 +60,8 @@ BATCH_TASK_RUNS = 64
 BATCH_SECONDS = 0.020
 #: How long a task may take to stop once it was told to.
 STOP_GRACE = 10.0
+#: Seconds after which the loop looks at what is due, even if that is far away.
+LONGEST_WAIT = 3600.0
 
 log = logging.getLogger(__name__)
 
@@ -199,7 +201,8 @@ class Loop:
             waits.append((due - self._world.clock.now()).total_seconds())
         deadlines = [self._workers.next_deadline(STOP_GRACE), self._stopping_at]
         waits += [deadline - self._world.clock.monotonic() for deadline in deadlines if deadline is not None]
-        return max(min(waits), 0.0) if waits else None
+        # A clock of the system cannot wait for ever, and a date may be a thousand years away.
+        return min(max(min(waits), 0.0), LONGEST_WAIT) if waits else None
 
     # -- deciding
 

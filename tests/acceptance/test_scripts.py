@@ -61,11 +61,25 @@ def test_the_page_about_scripts_is_right(engine: Engine) -> None:
     assert lines_of(engine, engine.run(flow)) == ["INFO 3 words, 3\n"]
 
 
+#: What tests before these have started and keep.
+_OTHERS: set[int] = set()
+
+
+@pytest.fixture(autouse=True)
+def others() -> None:
+    _OTHERS.update(supervisor.descendants(os.getpid()))
+
+
+def left_over() -> set[int]:
+    """Processes that were not there before the test."""
+    return supervisor.descendants(os.getpid()) - _OTHERS
+
+
 def test_a_script_leaves_nothing_behind(engine: Engine) -> None:
     execution = run(engine, "exit 0")
     assert execution.state is State.SUCCESS
     assert execution.outputs == {"code": 0}
-    assert supervisor.descendants(os.getpid()) == set()
+    assert left_over() == set()
 
 
 def test_the_image_that_is_not_there_is_told_of(engine: Engine) -> None:
@@ -88,14 +102,14 @@ def test_killing_the_execution_ends_all_processes(engine: Engine) -> None:
     wait_until(lambda: "INFO ready" in lines_of(engine, execution))
     engine.kill(execution.id)
     assert engine.follow(execution.id, timeout=30).state is State.KILLED
-    assert supervisor.descendants(os.getpid()) == set()
+    assert left_over() == set()
 
 
 def test_a_timeout_ends_all_processes(engine: Engine) -> None:
     execution = run(engine, "sleep 60", "timeout: PT0.5S")
     assert execution.state is State.FAILED
     assert "Timeout after PT0.5S" in str(next(iter(execution.in_order())).attempts[-1].error)
-    wait_until(lambda: supervisor.descendants(os.getpid()) == set())
+    wait_until(lambda: left_over() == set())
 
 
 def test_an_installation_may_refuse_containers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
