@@ -27,15 +27,20 @@ ENDS = TERMINAL - {State.RETRIED}
 
 
 def to_restart(draft: Draft) -> list[TaskRun]:
-    """The innermost task runs that did not end well: what a restart begins again, in their order."""
-    found = []
+    """The innermost task runs that did not end well, in their order: what a restart begins again.
+
+    What failed in a WorkingDirectory begins again with all of it, even if the failure was allowed there.
+    """
+    found: dict[str, TaskRun] = {}
     for run in draft.snapshot().in_order():
-        place = draft.tree.places[run.task_id]
         if run.state not in RESTARTABLE or _aside(draft, run):
             continue
-        if isinstance(place.task, WorkingDirectory) or not _has_failed_inside(draft, run):
-            found.append(run)
-    return [run for run in found if not any(isinstance(draft.task(up), WorkingDirectory) for up in _up(draft, run))]
+        folders = [up for up in (run, *_up(draft, run)) if isinstance(draft.task(up), WorkingDirectory)]
+        if folders:
+            found[folders[-1].id] = folders[-1]
+        elif not _has_failed_inside(draft, run):
+            found[run.id] = run
+    return sorted(found.values(), key=lambda run: run.seq)
 
 
 def _up(draft: Draft, run: TaskRun) -> Iterable[TaskRun]:
