@@ -8,12 +8,20 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 
+from engine.model.events import KillRequested
 from engine.model.execution import Execution
-from tests.simulation.invariants import changes, ends, order, standing, tasks, waiting
-from tests.simulation.invariants.step import Step, View
+from tests.simulation.invariants import changes, ends, order, persons, standing, tasks, waiting
+from tests.simulation.invariants.step import PERSONS, Step, View
 
 #: Asked about every decision.
-OF_EACH_STEP = (*changes.SENTENCES, *order.SENTENCES, *tasks.SENTENCES, *ends.SENTENCES, *waiting.SENTENCES)
+OF_EACH_STEP = (
+    *changes.SENTENCES,
+    *order.SENTENCES,
+    *tasks.SENTENCES,
+    *ends.SENTENCES,
+    *waiting.SENTENCES,
+    *persons.SENTENCES,
+)
 
 
 class Broken(AssertionError):
@@ -22,7 +30,8 @@ class Broken(AssertionError):
 
 def judge(step: Step) -> None:
     """Whether a decision may be. Most events that move nothing are seen at a glance."""
-    if not step.moved and not step.decision.commands:
+    asked = type(step.event) in PERSONS or isinstance(step.event, KillRequested)
+    if not (step.moved or step.decision.commands or asked):
         return
     for sentence in OF_EACH_STEP:
         _hold(sentence, sentence(step))
