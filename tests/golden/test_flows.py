@@ -2,13 +2,17 @@
 
 Type names in capitals are short for the real ones. An answer is a state, or a map of `state`, `outputs`, and `effects`
 on the execution, or a list of them by attempt; its key is a task id, or `id[value]` inside a loop. Without an answer a
-task succeeds and gives its id. `resume` lists what persons do, one after the other, whenever all else waits for them:
-the inputs that they give, or null. `restarts` is how often it is restarted after it has ended.
+task succeeds and gives its id. For a task that begins executions the answer may be `flows`: how each of them ends, a
+map of `state` and `outputs`. What follows from that the task itself says, so its own properties count. `refused` names
+the executions that hold all places when this one first asks for one; after that there is a place. `resume` lists what
+persons do, one after the other, whenever all else waits for them: the inputs that they give, or null. `restarts` is how
+often it is restarted after it has ended.
 """
 
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +20,17 @@ import pytest
 from msgspec import convert
 
 from engine.catalog import Catalog
+from engine.core.calling import call_id
 from engine.dialect import load
 from engine.dialect.document import read
 from engine.dialect.source import decode
-from engine.model.events import Effects, RestartRequested, ResumeRequested
+from engine.model.events import Effects, PlaceRefused, RestartRequested, ResumeRequested
 from engine.model.execution import Execution, TaskRun
-from engine.model.flow import CONTAINERS
+from engine.model.flow import CONTAINERS, Flow, RunnableTask, Task
 from engine.model.state import State
+from engine.sdk.flows import EndedFlow, Ending, StartFlows
+from engine.sdk.outputs import plain
+from engine.sdk.testing import FakeContext
 from tests.simulation.play import START, Play, succeed, told
 
 CASES = sorted(Path(__file__).with_name("flows").glob("*.yaml"))
@@ -40,11 +48,13 @@ def test_flow_does_what_the_case_says(case: Path) -> None:
     written: dict[str, Any] = read(decode(text, case.name)).data
     expect, answers, inputs = written.pop("expect"), written.pop("answers", {}), written.pop("inputs", {})
     about, written_by_persons = written.pop("about"), written.pop("resume", [])
-    restarts = written.pop("restarts", 0)
+    restarts, refused = written.pop("restarts", 0), written.pop("refused", [])
     flow = load(
         json.dumps({"id": "case", "namespace": "golden"} | written, ensure_ascii=False), file=case.name, types=Catalog()
     )
-    play = Play(flow, answers=by_script(answers), inputs=inputs)
+    play = Play(flow, answers=by_script(answers, flow), inputs=inputs)
+    if refused:
+        play.waiting.insert(0, PlaceRefused(at=START, holders=tuple(refused)))
     execution = with_persons(play, written_by_persons)
     for _ in range(restarts):
         play.waiting.append(RestartRequested(at=play.tick()))
@@ -59,6 +69,8 @@ def test_flow_does_what_the_case_says(case: Path) -> None:
     )
     for task_id, state in expect.get("attempt_states", {}).items():
         assert runs[task_id].attempts[-1].state == state, about
+    for task_id, count in expect.get("waits_for", {}).items():
+        assert len(runs[task_id].calls or ()) == count, about
     for name in {"labels", "variables"} & expect.keys():
         assert getattr(execution, name) == expect[name], about
     if "history" in expect:
@@ -69,12 +81,15 @@ def test_flow_does_what_the_case_says(case: Path) -> None:
         assert waits(execution.in_order()) == expect["waited"], about
 
 
-def by_script(answers: dict[str, Any]) -> Any:
+def by_script(answers: dict[str, Any], flow: Flow) -> Any:
     def answer(run: TaskRun) -> Any:
         scripted = answers.get(f"{run.task_id}[{run.value}]", answers.get(run.task_id))
         if isinstance(scripted, list):
             scripted = scripted[min(len(run.attempts), len(scripted)) - 1]
         said = scripted if isinstance(scripted, dict) else {"state": scripted or "SUCCESS"}
+        if "flows" in said:
+            with closing(FakeContext(variables={"taskrun": {}})) as context:
+                return with_flows(flow.tree.places[run.task_id].task, run, said["flows"], context)
         state = State(said.get("state", "SUCCESS"))
         failed = state is State.FAILED
         rest = {"error": "scripted"} if failed else dict(succeed(run))
@@ -85,6 +100,37 @@ def by_script(answers: dict[str, Any]) -> Any:
         return {**rest, "state": state}
 
     return answer
+
+
+def with_flows(task: Task, run: TaskRun, flows: list[dict[str, Any]], context: FakeContext) -> dict[str, Any]:
+    """What a task answers that begins executions, by its own code: `flows` is how they end."""
+    assert isinstance(task, RunnableTask)
+    lines = "".join(f"part-{number}\n" for number in range(len(flows))).encode()
+    splits = {"splits": context.put_file(lines, "splits.txt")} if "splits" in task.properties else {}
+    made = Catalog().task_class(task.type).model_validate({**task.properties, **splits})
+    start = made.run(context)
+    if start is None:
+        return {"state": State.SUCCESS}
+    assert isinstance(start, StartFlows)
+    assert len(start.calls) == len(flows), "one end for each execution"
+    ids = tuple(call_id(run, run.epoch, index) for index in range(len(flows)))
+    if not start.wait:
+        return {"state": State.SUCCESS, "outputs": plain(start.outputs(ids))}
+    ended = [
+        EndedFlow(
+            execution_id=id_,
+            namespace=call.namespace,
+            flow_id=call.flow_id,
+            state=State(end["state"]),
+            outputs=end.get("outputs"),
+            error=None,
+            evaluate=context.evaluate,
+        )
+        for id_, call, end in zip(ids, start.calls, flows, strict=True)
+    ]
+    ending = made.flows_ended(context, ended)
+    assert isinstance(ending, Ending)
+    return {"calls": ids, "state": ending.state, "outputs": plain(ending.outputs), "error": ending.error}
 
 
 def with_persons(play: Play, resuming: list[Any]) -> Execution:

@@ -14,14 +14,23 @@ from typing import Any
 from engine.core import Facts, decide
 from engine.core.ledger import rebuild
 from engine.model.commands import Evaluate, QueueTask, RunTask, SetTimer, StopTask, WriteLog
-from engine.model.events import AttemptFinished, AttemptStarted, EngineStarted, Event, ExecutionStarted, TimerFired
+from engine.model.events import (
+    AttemptFinished,
+    AttemptStarted,
+    EngineStarted,
+    Event,
+    ExecutionStarted,
+    FlowsStarted,
+    TimerFired,
+)
 from engine.model.execution import Execution, StateChange, TaskRun
 from engine.model.flow import Flow
 from engine.model.state import State
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
-#: What a task answers: from its task run to the rest of an AttemptFinished.
+#: What a task answers: from its task run to the rest of an AttemptFinished. With `calls`, ids of executions, it has
+#: begun these and waits for them; they have ended when it ends.
 Answers = Callable[[TaskRun], Mapping[str, Any]]
 
 
@@ -77,8 +86,11 @@ class Play:
             case RunTask():
                 run = self.execution.task_runs[command.task_run_id]
                 self.started.append((run.id, command.epoch))
-                answer = self.answers(run)
-                self.waiting.append(AttemptFinished(at=self.tick(), task_run_id=run.id, epoch=command.epoch, **answer))
+                answer = dict(self.answers(run))
+                about = {"task_run_id": run.id, "epoch": command.epoch}
+                if "calls" in answer:
+                    self.waiting.append(FlowsStarted(at=self.tick(), calls=answer.pop("calls"), **about))
+                self.waiting.append(AttemptFinished(at=self.tick(), **about, **answer))
             case StopTask():
                 self.stopped.append(command.task_run_id)
             case SetTimer():
