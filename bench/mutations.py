@@ -85,7 +85,7 @@ def _golden(path: Path) -> str:
     kinds = {int: "INT", str: "STRING", bool: "BOOLEAN", float: "FLOAT"}
     inputs = [{"id": name, "type": kinds.get(type(value), "JSON")} for name, value in given.items()]
     flow = {"id": "case", "namespace": "golden"} | ({"inputs": inputs} if inputs else {})
-    meant = ("about", "expect", "answers", "inputs", "resume", "restarts")
+    meant = ("about", "expect", "answers", "inputs", "resume", "restarts", "refused")
     flow |= {name: spelled_out(value) for name, value in case.items() if name not in meant}
     return json.dumps(flow, indent=1, ensure_ascii=False)
 
