@@ -10,9 +10,9 @@ from typing import Any
 
 from engine.errors import ExpressionError
 from engine.expressions.faults import Undefined, Unstoppable, limit
-from engine.expressions.limits import MAX_ITEMS, MAX_RANGE, MAX_TEXT
+from engine.expressions.limits import MAX_ITEMS, MAX_RANGE, MAX_TEXT, MAX_WALKED
 from engine.expressions.resolve import call_method
-from engine.expressions.values import condition, equal, frozen, is_list, is_number, java_text, kind
+from engine.expressions.values import all_frozen, condition, equal, is_list, is_number, java_text, kind
 
 
 def joined(left: str, right: str) -> str:
@@ -67,8 +67,9 @@ def add(left: Any, right: Any) -> Any:
 def subtract(left: Any, right: Any) -> Any:
     """`-`: takes elements from a list, subtracts numbers."""
     if is_list(left):
-        gone = set(map(frozen, right if is_list(right) else [right]))
-        return [item for item in left if frozen(item) not in gone]
+        budget = [MAX_WALKED]
+        gone = set(all_frozen(right if is_list(right) else [right], budget))
+        return [item for item, frozen in zip(left, all_frozen(left, budget), strict=True) if frozen not in gone]
     return _arithmetic("subtract", left, right, lambda a, b: a - b, lambda a, b: a - b)
 
 
@@ -143,9 +144,9 @@ def contains(left: Any, right: Any) -> bool:
     if isinstance(left, Mapping):
         return all(key in left for key in right) if is_list(right) else right in left
     if is_list(left):
-        if not is_list(right):
-            return any(equal(item, right) for item in left)
-        return set(map(frozen, right)) <= set(map(frozen, left))
+        budget = [MAX_WALKED]
+        wanted = all_frozen(right if is_list(right) else [right], budget)
+        return set(wanted) <= set(all_frozen(left, budget))
     raise ExpressionError(
         f"`contains` needs a list, map or text on its left, and this is {kind(left)},", code="expression-type"
     )

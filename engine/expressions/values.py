@@ -294,6 +294,12 @@ def frozen(value: Any, budget: list[int] | None = None) -> Any:
     return (list, *[frozen(item, budget) for item in value])
 
 
+def all_frozen(values: Iterable[Any], budget: list[int] | None = None) -> list[Any]:
+    """Stand-ins for many values, within one budget for all."""
+    budget = [MAX_WALKED] if budget is None else budget
+    return [frozen(value, budget) for value in values]
+
+
 def is_empty(value: Any) -> bool:
     """Null, blank text, and lists and maps without content."""
     if isinstance(value, str):

@@ -10,7 +10,7 @@ from engine.errors import ExpressionError
 from engine.expressions.entry import declare
 from engine.expressions.library.text import integer
 from engine.expressions.operators import appended, attempt
-from engine.expressions.values import bounded_join, frozen, is_empty, is_list, is_number, java_text, kind
+from engine.expressions.values import all_frozen, bounded_join, is_empty, is_list, is_number, java_text, kind
 
 
 def _wrong(name: str, wanted: str, value: Any) -> ExpressionError:
@@ -190,8 +190,8 @@ def distinct(value: Any) -> Any:
     if not is_list(value):
         raise _wrong("distinct", "a list", value)
     unique: dict[Any, Any] = {}
-    for item in value:
-        unique.setdefault(frozen(item), item)
+    for item, stand_in in zip(value, all_frozen(value), strict=True):
+        unique.setdefault(stand_in, item)
     return list(unique.values())
 
 

@@ -35,6 +35,8 @@ YAML_BOMB = "a: &a [x,x]\\n" + "".join(
     f"{c}: &{c} [*{p},*{p},*{p},*{p}]\\n" for p, c in zip("abcdefghijkl", "bcdefghijklm", strict=True)
 )
 
+SHARED = "{% set long = 1..99999 %}{% set x = [long] %}{% for i in 1..9 %}{% set x = x + x %}{% endfor %}"
+
 ATTACKS = {
     "dunder attribute": "{{ s.__class__ }}",
     "dunder subscript": "{{ s['__class__'] }}",
@@ -94,6 +96,9 @@ ATTACKS = {
     "repeating dates printed": "{% for i in 0..60 %}{% set day = [day, day] %}{{ day }}{% endfor %}",
     "repeating maps compared": MAPS + "{{ x == {'a': x} }}",
     "repeating data in jq": TWICE + "{{ x | jq('map(.)') }}",
+    "one large list many times made distinct": SHARED + "{{ x | distinct }}",
+    "one large list many times taken away": SHARED + "{{ x - [1] }}",
+    "one large list many times looked through": SHARED + "{{ x contains [1] }}",
     "repeating data made distinct": TWICE + "{{ [x, y] | distinct }}",
     "YAML bomb": '{{ yaml("' + YAML_BOMB + '") }}',
     "YAML object": "{{ yaml('!!python/object/apply:os.system [ls]') }}",
