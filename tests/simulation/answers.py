@@ -85,6 +85,7 @@ def evaluation(rng: random.Random, view: View, asked: Evaluate) -> tuple[Any, st
         OUTPUTS: {"told": "yes"} if run is None else {"outputs": {"told": "yes"}, "isLast": rng.random() < 0.3},
         "breakWhen": {"outputs": {}, "isLast": rng.random() < 0.3},
         APPLYING: [rng.choice((True, False, "it is away")) for _ in view.flow.listeners],
+        "folder": {"outputFiles": {}},
         "value": rng.choice(("a", "b", "c")),
         "pause": rng.choice(({"behavior": "WARN", "pauseDuration": "PT1S"}, {"behavior": "RESUME"})),
     }

@@ -22,7 +22,7 @@ from engine.core import (
 )
 from engine.core import settle as settle_
 from engine.core.draft import Draft
-from engine.core.flowable import choice, dag, foreach, loop_until, parallel, pause, scope
+from engine.core.flowable import choice, dag, foreach, loop_until, parallel, pause, scope, working_directory
 
 #: The module: the package gives its function by the same name.
 decide_ = import_module("engine.core.decide")
@@ -103,6 +103,12 @@ BUGS = (
         "end_as(draft, State.FAILED", 381),
     # Loops, retries, answers
     Bug("one round too many", loop_until.close, "made >= often.max_iterations", "made > often.max_iterations"),
+    Bug("a round that is the last cuts off too little", closing._no_more_rounds, "loop.items[:begun]",
+        "loop.items[: begun + 1]"),
+    Bug("a folder is opened before it is filled", working_directory.expression,
+        "task.input_files or namespace_files or task.cache", "task.cache"),
+    Bug("a killed round breaks a Loop that forgives failures", ledger.counted_lane,
+        "state in (State.FAILED, State.KILLED)", "state is State.FAILED"),
     Bug("rounds pile up", closing._close, "draft.remove(below(draft, run))", "pass"),
     Bug("one attempt too many", retry.retry_delay, ">= most", "> most"),
     Bug("`allowFailure` allows nothing", ending.end_run, "and task.allow_failure", "and False"),

@@ -139,7 +139,10 @@ def allow_failure(maker: FlowMaker, depth: int) -> Made:
 
 
 def working_directory(maker: FlowMaker, depth: int) -> Made:
-    return WorkingDirectory, {"tasks": tuple(maker.task(depth, runnable=True) for _ in range(maker.rng.randint(1, 3)))}
+    filled = {"input_files": {"a.txt": "text"}} if maker.made % 3 == 0 else {}
+    read = {"output_files": ("*.txt",)} if maker.made % 4 == 0 else {}
+    tasks = tuple(maker.task(depth, runnable=True) for _ in range(maker.rng.randint(1, 3)))
+    return WorkingDirectory, {"tasks": tasks, **filled, **read}
 
 
 def parallel(maker: FlowMaker, depth: int) -> Made:
@@ -186,8 +189,9 @@ def loop(maker: FlowMaker, depth: int) -> Made:
         options["outputs"] = (
             FlowOutput(id="told", value=maker.rng.choice(("{{ item.index }}", FAILS, maker.outside))),
         )
-    if maker.chance(0.3):
-        options["break_when"] = maker.rng.choice(("{{ item.index >= 1 }}", "false", FAILS, maker.outside))
+    if maker.chance(0.6):
+        conditions = ("true", "{{ item.index >= 1 }}", "{{ item.index >= 1 }}", "false", FAILS, maker.outside)
+        options["break_when"] = maker.rng.choice(conditions)
     return Loop, {"values": values(maker), "tasks": maker.tasks(1, 2, depth), **options}
 
 

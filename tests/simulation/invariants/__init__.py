@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from engine.model.events import KillRequested
 from engine.model.execution import Execution
-from tests.simulation.invariants import changes, ends, order, persons, standing, tasks, waiting
+from tests.simulation.invariants import changes, ends, order, persons, rounds, standing, tasks, waiting
 from tests.simulation.invariants.step import PERSONS, Step, View
 
 #: Asked about every decision.
@@ -20,6 +20,7 @@ OF_EACH_STEP = (
     *tasks.SENTENCES,
     *ends.SENTENCES,
     *waiting.SENTENCES,
+    *rounds.SENTENCES,
     *persons.SENTENCES,
 )
 

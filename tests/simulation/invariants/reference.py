@@ -68,6 +68,19 @@ def broken_lanes(view: View, loop: TaskRun) -> set[int]:
     return {lane for lane, state in lane_states(view, loop).items() if state in (State.FAILED, State.KILLED)}
 
 
+def live_lanes(view: View, loop: TaskRun) -> set[int]:
+    """The rounds of a loop that go on. Where no round goes on to its end, one between two of its tasks does not."""
+    execution, ended = view.execution, lane_states(view, loop)
+    stopped = execution.ending is not None and not view.is_late(loop)
+    broken = stopped or loop.state in (State.KILLING, State.KILLED) or bool(broken_lanes(view, loop))
+    going_on = {
+        lane
+        for lane in view.lanes.get(loop.id, ())
+        if not broken or any(not run.is_terminal for run in view.scope(loop.id, lane))
+    }
+    return going_on - set(ended)
+
+
 def scope_end(view: View, run: TaskRun | None) -> State:
     """How a container, or the flow (None), ends that nobody stops and that asks nothing at its end."""
     run_id, task = (run.id, view.task(run)) if run is not None else (None, None)

@@ -22,7 +22,7 @@ from engine.model.events import (
 from engine.model.execution import Execution, TaskRun
 from engine.model.flow import Container, Flow, Task
 from engine.model.state import State
-from engine.model.tree import MAIN, Place
+from engine.model.tree import AFTER, LISTENERS, MAIN, Place
 
 #: What people ask, and what of it may take something out of its end.
 PERSONS = frozenset(
@@ -98,6 +98,11 @@ class View:
     def is_aside(self, run: TaskRun) -> bool:
         """Whether it, or what it stands in, runs beside the main tasks."""
         return any(self.place(each).group != MAIN for each in (run, *self.up(run)))
+
+    def is_late(self, run: TaskRun) -> bool:
+        """Whether it, or what it stands in, runs after the execution has ended."""
+        groups = [self.place(each).group for each in (run, *self.up(run))]
+        return any(group == AFTER or group.startswith(LISTENERS) for group in groups)
 
     @property
     def is_stopping(self) -> bool:
