@@ -163,7 +163,7 @@ class Store(Protocol):
         """A revision, by default the newest."""
 
     def flows(self, namespace: str | None = None) -> list[FlowRecord]:
-        """The newest revision of every flow, by namespace and id."""
+        """The newest revision of every flow, of a namespace and those below it if one is named; by namespace and id."""
 
     def commit(self, changes: Sequence[ExecutionChange]) -> None:
         """Write all changes in one transaction.

@@ -59,7 +59,7 @@ def list_triggers(namespace: str | None, as_json: bool) -> None:
     """List the triggers of the stored flows."""
     now = datetime.now(UTC)
     with open_history() as store:
-        records = [record for record in store.flows() if _is_within(record.namespace, namespace)]
+        records = store.flows(namespace)
     found: list[Outlook] = []
     with open_engine() as engine:
         for record in records:
@@ -100,10 +100,6 @@ def preview(flow: str, count: int, start: str | None, as_json: bool) -> None:
         click.echo(dim(f"{loaded.namespace}/{loaded.id} has no triggers: people and other flows start it."))
     else:
         click.echo(printable("\n\n".join("\n".join(_paragraph(outlook, now)) for outlook in found)))
-
-
-def _is_within(namespace: str, wanted: str | None) -> bool:
-    return wanted is None or f"{namespace}.".startswith(f"{wanted}.")
 
 
 def _instant(text: str) -> datetime:

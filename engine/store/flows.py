@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, or_, select
 
 from engine.ports import FlowRecord
 from engine.store import rows
@@ -41,7 +41,8 @@ def one(connection: Connection, namespace: str, flow_id: str, revision: int | No
 def newest_of_each(connection: Connection, namespace: str | None) -> list[FlowRecord]:
     newest = select(flows.c.namespace, flows.c.id, func.max(flows.c.revision).label("revision"))
     if namespace is not None:
-        newest = newest.where(flows.c.namespace == to_text(namespace))
+        below = flows.c.namespace.startswith(to_text(namespace) + ".", autoescape=True)
+        newest = newest.where(or_(flows.c.namespace == to_text(namespace), below))
     each = newest.group_by(flows.c.namespace, flows.c.id).subquery()
     same = (flows.c.namespace == each.c.namespace) & (flows.c.id == each.c.id) & (flows.c.revision == each.c.revision)
     query = select(flows).join(each, same).order_by(flows.c.namespace, flows.c.id)

@@ -73,7 +73,8 @@ class MemoryStore:
 
     def flows(self, namespace: str | None = None) -> list[FlowRecord]:
         with self._lock:
-            return [self._flows[key][-1] for key in sorted(self._flows) if namespace in (None, key[0])]
+            names = sorted(key for key in self._flows if _is_within(key[0], namespace))
+            return [self._flows[key][-1] for key in names]
 
     def commit(self, changes: Sequence[ExecutionChange]) -> None:
         executions: dict[str, Row] = {}
@@ -257,6 +258,10 @@ class MemoryStore:
 
     def close(self) -> None:
         """There is nothing to release."""
+
+
+def _is_within(name: str, namespace: str | None) -> bool:
+    return namespace in (None, name) or name.startswith(f"{namespace}.")
 
 
 def _check_execution(change: ExecutionChange, stored: Row | None) -> None:

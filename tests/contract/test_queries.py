@@ -106,6 +106,13 @@ def test_the_list_of_flows_has_the_newest_of_each(store: Store) -> None:
     assert store.flows("c") == []
 
 
+def test_the_flows_of_a_namespace_are_those_below_it_too(store: Store) -> None:
+    for namespace in ("a", "a.b", "a.b.c", "ab", "a_b"):
+        store.save_flow(namespace, "x", "1", at=at(0), disabled=False)
+    assert [flow.namespace for flow in store.flows("a")] == ["a", "a.b", "a.b.c"]
+    assert [flow.namespace for flow in store.flows("a_b")] == ["a_b"]
+
+
 def test_log_lines_come_in_order_with_rising_ids(store: Store) -> None:
     change = created(an_execution(), a_task_run())
     change.logs = [
