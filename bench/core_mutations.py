@@ -1,11 +1,14 @@
 """How many small mistakes in the core does the simulator see? Makes them one at a time, and plays seeds until one is.
 
-    .venv/bin/python bench/core_mutations.py [--seeds 150] [--only settle]
+    .venv/bin/python bench/core_mutations.py [--seeds 150] [--only settle] [--also tests/unit/core tests/golden]
 
 A mutant is a function of `engine/core` with one thing wrong: a comparison or a condition turned round, `and` for `or`,
 a number one off, another state, a statement left out. Each is tried in a process of its own with a time limit. A
 mutant is killed when a seed breaks a sentence or when the time is over.
 Those that live are printed with their place: either a sentence is missing, or the mutant means the same.
+
+`--also` names tests that judge those that live, `--limit` how many of these at most, taken evenly. They are collected
+once, and stop at the first failure.
 """
 
 from __future__ import annotations
@@ -21,10 +24,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
+
+import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -35,6 +41,8 @@ from tests.simulation.seeds import world
 
 #: Of one mutant, in seconds.
 LIMIT = 30
+#: Of one mutant and the other tests, in seconds.
+LIMIT_ALSO = 60
 #: What the simulator does not play: values and contexts, other executions, promises about time, and when flows start.
 ELSEWHERE = (
     "admission", "calling", "checks", "coercion", "conditions", "context", "inputs", "labels", "renewal", "rendering",
@@ -137,12 +145,12 @@ def is_droppable(statement: ast.stmt) -> bool:
     )
 
 
-def trial(mutant: Mutant, seeds: int) -> int:
+def trial(survives: Callable[[], bool], limit: int) -> int:
     """What becomes of a mutant, found out in another process."""
     child = os.fork()
     if child == 0:
-        signal.alarm(LIMIT)
-        os._exit(LIVES if survives(mutant, seeds) else KILLED)
+        signal.alarm(limit)
+        os._exit(LIVES if survives() else KILLED)
     _, status = os.waitpid(child, 0)
     return TIMED_OUT if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
@@ -157,26 +165,78 @@ def survives(mutant: Mutant, seeds: int) -> bool:
     return True
 
 
+class OtherTests:
+    """A plugin of pytest that runs what was collected once for each mutant, each time in a process of its own."""
+
+    def __init__(self, judged: list[Mutant]) -> None:
+        self.judged = judged
+        self.told = Counter[int]()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        if trial(lambda: passes(session), LIMIT_ALSO) != LIVES:
+            return True
+        for mutant in self.judged:
+            end = trial(lambda mutant=mutant: passes(session, mutant), LIMIT_ALSO)  # type: ignore[misc]
+            self.told[end] += 1
+            if end == LIVES:
+                print(f"lives on  {mutant.what}", flush=True)
+        return True
+
+
+def passes(session: pytest.Session, mutant: Mutant | None = None) -> bool:
+    """Whether all collected tests pass, with a mutant in place."""
+    run = session.config.hook.pytest_runtest_protocol
+    with planted(mutant.function, compiled(mutant.function, mutant.tree)) if mutant else nullcontext():
+        for item, following in zip(session.items, [*session.items[1:], None], strict=True):
+            run(item=item, nextitem=following)
+            if session.testsfailed:
+                return False
+    return True
+
+
+def judge_also(survivors: list[Mutant], targets: list[str], limit: int | None) -> None:
+    """Tells how many of those that the simulation leaves alive other tests kill."""
+    count = min(limit or len(survivors), len(survivors))
+    chosen = [survivors[number * len(survivors) // count] for number in range(count)]
+    others, start = OtherTests(chosen), time.monotonic()
+    quiet = ("-x", "-p", "no:terminal", "-p", "no:cacheprovider")
+    if pytest.main([*targets, *quiet], plugins=[others]) != pytest.ExitCode.OK or others.told.total() != count:
+        raise SystemExit(f"{' '.join(targets)}: these tests must pass without a mutant")
+    dead = others.told[KILLED] + others.told[TIMED_OUT]
+    print(
+        f"{count} of {len(survivors)} that live, against {' '.join(targets)}: {dead} killed "
+        f"({others.told[TIMED_OUT]} by the time limit), {others.told[LIVES]} live on; "
+        f"{time.monotonic() - start:.0f} s"
+    )
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--seeds", type=int, default=150)
     parser.add_argument("--only", help="a part of a module's name")
+    parser.add_argument("--also", nargs="+", metavar="PYTEST_TARGET", help="tests that judge what lives")
+    parser.add_argument("--limit", type=int, help="how many of what lives `--also` judges at most")
     options = parser.parse_args()
     for seed in range(20):
         world(seed).live()  # what is loaded now is loaded once
-    start, told = time.monotonic(), Counter[int]()
+    start, told, survivors = time.monotonic(), Counter[int](), list[Mutant]()
     for function in functions(options.only):
         for mutant in mutants(function):
-            end = trial(mutant, options.seeds)
+            end = trial(lambda mutant=mutant: survives(mutant, options.seeds), LIMIT)  # type: ignore[misc]
             told[end] += 1
             if end == LIVES:
+                survivors.append(mutant)
                 print(f"lives  {mutant.what}", flush=True)
     dead = told[KILLED] + told[TIMED_OUT]
     share = dead / max(told.total(), 1)
     print(
         f"{told.total()} mutants: {dead} killed ({told[TIMED_OUT]} by the time limit), {told[LIVES]} live; "
-        f"{share:.1%} in {time.monotonic() - start:.0f} s, at most {options.seeds} seeds each"
+        f"{share:.1%} in {time.monotonic() - start:.0f} s, at most {options.seeds} seeds each",
+        flush=True,
     )
+    if options.also and survivors:
+        judge_also(survivors, options.also, options.limit)
     return 0
 
 
