@@ -132,6 +132,8 @@ def unchangeable(draft: Draft, event: TaskRunChanged) -> str | None:
         return f"has the task run {run.id} beside its main tasks (`errors`, `finally`, ...); change one of those"
     if not (run.is_terminal or run.state is State.PAUSED):
         return f"has the task run {run.id} still {run.state}; only one that has ended, or is paused, can be changed"
+    if run.is_terminal and any(isinstance(draft.task(up), WorkingDirectory) for up in _up(draft, run)):
+        return f"has the task run {run.id} in a WorkingDirectory, whose folder is gone; change that one, or restart"
     if any(not each.is_terminal for each in below(draft, run)):
         return f"has tasks at work inside the task run {run.id}; it can be changed when they have ended"
     return None

@@ -13,6 +13,7 @@ from engine.model.events import (
     StatusChanged,
     TaskRunChanged,
 )
+from engine.model.flow import WorkingDirectory
 from engine.model.state import TERMINAL, State
 from tests.simulation.invariants.step import Step
 
@@ -50,7 +51,8 @@ def fits(step: Step) -> bool:
             run = step.before.runs.get(event.task_run_id)
             if run is None or event.state not in ENDS or run.state is event.state or step.before.is_aside(run):
                 return False
-            return execution.is_over and execution.state is not State.RETRIED and run.is_terminal
+            in_a_folder = any(isinstance(step.before.task(up), WorkingDirectory) for up in step.before.up(run))
+            return execution.is_over and execution.state is not State.RETRIED and run.is_terminal and not in_a_folder
     return False
 
 
