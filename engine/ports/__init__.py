@@ -1,0 +1,31 @@
+"""What the shell needs from the world outside, as Protocols. One contract suite runs on every adapter."""
+
+from engine.ports.machine import Cipher, Clock, Files
+from engine.ports.records import (
+    ExecutionChange,
+    ExecutionFilter,
+    ExecutionSummary,
+    FlowRecord,
+    LogFilter,
+    LogLine,
+    Metric,
+    Removed,
+    SecretRecord,
+)
+from engine.ports.store import Store
+
+__all__ = [
+    "Cipher",
+    "Clock",
+    "ExecutionChange",
+    "ExecutionFilter",
+    "ExecutionSummary",
+    "Files",
+    "FlowRecord",
+    "LogFilter",
+    "LogLine",
+    "Metric",
+    "Removed",
+    "SecretRecord",
+    "Store",
+]

@@ -1,0 +1,148 @@
+"""What is told to a store, and what it tells: records of rows, filters of lists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from msgspec import Struct, field
+
+from engine.model.execution import Execution, TaskRun
+from engine.model.state import State
+
+
+class FlowRecord(Struct, frozen=True, kw_only=True):
+    """A stored revision of a flow: its source as it was written."""
+
+    namespace: str
+    id: str
+    revision: int
+    source: str
+    created_at: datetime
+    disabled: bool = False
+
+
+class LogLine(Struct, frozen=True, kw_only=True):
+    """One log line. `level` is TRACE, DEBUG, INFO, WARN or ERROR. `id` is given by the store, rising."""
+
+    execution_id: str
+    at: datetime
+    level: str
+    message: str
+    task_run_id: str | None = None
+    task_id: str | None = None
+    attempt: int | None = None
+    id: int | None = None
+
+
+class Metric(Struct, frozen=True, kw_only=True):
+    """A number that a task reported. `kind` is counter or timer (seconds)."""
+
+    execution_id: str
+    at: datetime
+    task_run_id: str
+    task_id: str
+    name: str
+    kind: str
+    value: float
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+class ExecutionChange(Struct, kw_only=True):
+    """What a group commit writes about one execution: the newest value, and just the task runs that moved.
+
+    `before` is what the store holds (None: the execution is new). `task_runs` maps id -> newest value;
+    `new_task_runs` are the ids among them that the store has never seen, `removed_task_runs` those that are gone.
+    """
+
+    before: Execution | None
+    after: Execution
+    task_runs: dict[str, TaskRun] = field(default_factory=dict)
+    new_task_runs: set[str] = field(default_factory=set)
+    removed_task_runs: set[str] = field(default_factory=set)
+    logs: list[LogLine] = field(default_factory=list)
+    metrics: list[Metric] = field(default_factory=list)
+
+
+class ExecutionSummary(Struct, frozen=True, kw_only=True):
+    """A row of a list of executions: no inputs, no outputs, no task runs."""
+
+    id: str
+    namespace: str
+    flow_id: str
+    flow_revision: int
+    state: State
+    started_at: datetime
+    ended_at: datetime | None
+    labels: Mapping[str, str]
+    error: str | None
+
+
+def _is_in(namespace: str, place: str | None, *, below: bool) -> bool:
+    return place in (None, namespace) or (below and namespace.startswith(f"{place}."))
+
+
+class ExecutionFilter(Struct, frozen=True, kw_only=True):
+    """Which executions to list, newest first unless it says otherwise. Empty fields do not filter."""
+
+    namespace: str | None = None
+    below: bool = True  #: whether the namespaces below that one count, too: `acme` also finds `acme.team`
+    flow_id: str | None = None
+    states: Sequence[State] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    started_after: datetime | None = None
+    started_before: datetime | None = None
+    limit: int = 25
+    offset: int = 0
+    oldest_first: bool = False
+
+    def fits(self, summary: ExecutionSummary) -> bool:
+        """Whether it means this execution."""
+        return (
+            _is_in(summary.namespace, self.namespace, below=self.below)
+            and self.flow_id in (None, summary.flow_id)
+            and (not self.states or summary.state in self.states)
+            and (self.started_after is None or summary.started_at >= self.started_after)
+            and (self.started_before is None or summary.started_at < self.started_before)
+            and all(summary.labels.get(key) == value for key, value in self.labels.items())
+        )
+
+
+class LogFilter(Struct, frozen=True, kw_only=True):
+    """Which log lines of all executions are meant, the oldest first. Empty fields do not filter."""
+
+    namespace: str | None = None
+    below: bool = True  #: as for executions
+    flow_id: str | None = None
+    levels: Sequence[str] = ()
+    after: datetime | None = None
+    before: datetime | None = None
+    limit: int = 10_000
+
+    def concerns(self, execution: ExecutionSummary) -> bool:
+        """Whether lines of this execution may be meant."""
+        flow_is_meant = self.flow_id in (None, execution.flow_id)
+        return flow_is_meant and _is_in(execution.namespace, self.namespace, below=self.below)
+
+    def fits(self, line: LogLine) -> bool:
+        """Whether it means this line, if it concerns the line's execution."""
+        return (
+            (not self.levels or line.level in self.levels)
+            and (self.after is None or line.at >= self.after)
+            and (self.before is None or line.at < self.before)
+        )
+
+
+class Removed(Struct, frozen=True, kw_only=True):
+    """How much a purge took away."""
+
+    executions: int = 0
+    logs: int = 0
+    metrics: int = 0
+
+
+class SecretRecord(Struct, frozen=True, kw_only=True):
+    """What may be told of a stored secret."""
+
+    key: str
+    updated_at: datetime
