@@ -2,6 +2,7 @@
 
 from engine.ports.machine import Cipher, Clock, Files
 from engine.ports.records import (
+    PROGRESS,
     ExecutionChange,
     ExecutionFilter,
     ExecutionSummary,
@@ -12,9 +13,11 @@ from engine.ports.records import (
     Removed,
     SecretRecord,
 )
+from engine.ports.scheduling import SchedulingStore
 from engine.ports.store import Store
 
 __all__ = [
+    "PROGRESS",
     "Cipher",
     "Clock",
     "ExecutionChange",
@@ -26,6 +29,7 @@ __all__ = [
     "LogLine",
     "Metric",
     "Removed",
+    "SchedulingStore",
     "SecretRecord",
     "Store",
 ]

@@ -7,8 +7,14 @@ from datetime import datetime
 
 from msgspec import Struct, field
 
-from engine.model.execution import Execution, TaskRun
+from engine.model.execution import Execution, StateChange, TaskRun
+from engine.model.scheduling import Fire, TriggerState
 from engine.model.state import State
+
+#: What moves when a trigger fires. The rest is what persons wish.
+PROGRESS = (
+    "next_at", "last_at", "execution_id", "backfill_at", "memory", "failures", "retry_at", "problem",
+)  # fmt: skip
 
 
 class FlowRecord(Struct, frozen=True, kw_only=True):
@@ -53,6 +59,8 @@ class ExecutionChange(Struct, kw_only=True):
 
     `before` is what the store holds (None: the execution is new). `task_runs` maps id -> newest value;
     `new_task_runs` are the ids among them that the store has never seen, `removed_task_runs` those that are gone.
+    `fire` is the reason of a new execution, which is stored only if nothing has been begun for that before; `trigger`
+    is how far its trigger has come by that (`PROGRESS` of it), and `announced` what those who listen are to hear.
     """
 
     before: Execution | None
@@ -62,6 +70,9 @@ class ExecutionChange(Struct, kw_only=True):
     removed_task_runs: set[str] = field(default_factory=set)
     logs: list[LogLine] = field(default_factory=list)
     metrics: list[Metric] = field(default_factory=list)
+    fire: Fire | None = None
+    trigger: TriggerState | None = None
+    announced: tuple[StateChange, ...] = ()
 
 
 class ExecutionSummary(Struct, frozen=True, kw_only=True):

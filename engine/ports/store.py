@@ -19,9 +19,10 @@ from engine.ports.records import (
     Removed,
     SecretRecord,
 )
+from engine.ports.scheduling import SchedulingStore
 
 
-class Store(Protocol):
+class Store(SchedulingStore, Protocol):
     """Where state lives. Every write verb is one transaction; an exception means that nothing was written."""
 
     def save_flow(self, namespace: str, flow_id: str, source: str, *, at: datetime, disabled: bool) -> FlowRecord:
@@ -37,7 +38,8 @@ class Store(Protocol):
         """Write all changes in one transaction.
 
         Updates are guarded: a task run whose stored epoch is newer, or whose stored state is terminal and
-        whose change is not a person's restart, is not overwritten; then the whole commit raises `Fenced`.
+        whose change is not a person's restart, is not overwritten; then the whole commit raises `Fenced`. So it does
+        for a fire that has been before, and for a trigger that is disabled or not deployed any more.
         """
 
     def execution(self, execution_id: str) -> Execution | None:

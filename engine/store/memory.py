@@ -14,7 +14,7 @@ from typing import Any
 from engine.errors import Fenced
 from engine.model.execution import Caller, Execution, TaskRun
 from engine.model.keyvalue import KeyValue
-from engine.model.state import TERMINAL
+from engine.model.state import TERMINAL, State
 from engine.ports import (
     ExecutionChange,
     ExecutionFilter,
@@ -27,6 +27,7 @@ from engine.ports import (
     SecretRecord,
 )
 from engine.store import codec, rows
+from engine.store.memory_scheduling import MemoryScheduling
 from engine.store.rows import Row
 
 _EXECUTION_STATE, _CALLER, _LINGERING = 6, slice(16, 18), 22
@@ -35,11 +36,11 @@ _SUMMARY = (0, 1, 2, 3, 6, 7, 8, 11, 9)  # places in the row of an execution, as
 _TERMINAL = frozenset(state.value for state in TERMINAL)
 
 
-class MemoryStore:
+class MemoryStore(MemoryScheduling):
     """The `Store` in memory. Any thread may use it."""
 
     def __init__(self) -> None:
-        self._lock = RLock()
+        super().__init__(RLock())
         self._flows: dict[tuple[str, str], list[FlowRecord]] = {}
         self._executions: dict[str, Row] = {}
         self._task_runs: dict[str, dict[str, Row]] = {}  # execution -> task run -> row
@@ -91,10 +92,12 @@ class MemoryStore:
                     stored = staged.get(run_id) or self._task_runs.get(id_, {}).get(run_id)
                     _check_task_run(run, stored, new=run_id in change.new_task_runs)
                     staged[run_id] = rows.task_run_row(run)
+            self._check_scheduling(changes)
             for change in changes:
                 for run_id in change.removed_task_runs:
                     self._task_runs.get(change.after.id, {}).pop(run_id, None)
             self._keep(executions, task_runs, logs, metrics)
+            self._keep_scheduling(changes)
 
     def _keep(
         self,
@@ -168,6 +171,7 @@ class MemoryStore:
             was_there = self._executions.pop(execution_id, None) is not None
             for kept in (self._task_runs, self._logs, self._metrics):
                 kept.pop(execution_id, None)
+            self._forget_announcements(execution_id)
         return was_there
 
     def purge(
@@ -252,6 +256,12 @@ class MemoryStore:
     def secret_list(self) -> list[SecretRecord]:
         with self._lock:
             return [SecretRecord(key=key, updated_at=at) for key, (_, at) in sorted(self._secrets.items())]
+
+    def states(self, execution_ids: Sequence[str]) -> Mapping[str, State]:
+        with self._lock:
+            return {
+                id_: State(self._executions[id_][_EXECUTION_STATE]) for id_ in execution_ids if id_ in self._executions
+            }
 
     def own(self, *, socket: str | None = None) -> None:
         """Nobody else can reach it."""

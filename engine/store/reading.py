@@ -11,7 +11,7 @@ from engine.model.state import TERMINAL, State
 from engine.ports import ExecutionFilter, ExecutionSummary, LogFilter, LogLine, Metric
 from engine.store import rows
 from engine.store.codec import from_text, to_micros, to_text
-from engine.store.tables import SUMMARY, execution_labels, executions, logs, metrics, task_runs
+from engine.store.tables import EXECUTION, SUMMARY, execution_labels, executions, logs, metrics, task_runs
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -21,7 +21,7 @@ _UNFINISHED = sorted(state.value for state in State if state not in TERMINAL)
 
 def execution(connection: Connection, execution_id: str) -> Execution | None:
     id_ = to_text(execution_id)
-    row = connection.execute(select(executions).where(executions.c.id == id_)).first()
+    row = connection.execute(select(*EXECUTION).where(executions.c.id == id_)).first()
     if row is None:
         return None
     query = select(task_runs).where(task_runs.c.execution_id == id_).order_by(task_runs.c.seq)

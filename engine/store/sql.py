@@ -5,7 +5,7 @@ Always true: an exception out of a writing verb means that nothing of it was wri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -14,6 +14,8 @@ from sqlalchemy import delete, insert, select
 
 from engine.model.execution import Caller, Execution
 from engine.model.keyvalue import KeyValue
+from engine.model.scheduling import Announcement, Deployment, Fire, TriggerKey, TriggerState
+from engine.model.state import State
 from engine.ports import (
     ExecutionChange,
     ExecutionFilter,
@@ -25,7 +27,7 @@ from engine.ports import (
     Removed,
     SecretRecord,
 )
-from engine.store import codec, flows, keyvalues, reading, removing, rows, tables, writing
+from engine.store import codec, flows, keyvalues, reading, removing, rows, scheduling, tables, writing
 from engine.store.database import Database
 
 
@@ -152,6 +154,50 @@ class SqlStore:
     def secret_list(self) -> list[SecretRecord]:
         with self.database.reading() as connection:
             return keyvalues.sealed_keys(connection)
+
+    def deploy(self, deployment: Deployment) -> None:
+        with self.database.writing() as connection:
+            scheduling.deploy(connection, deployment)
+
+    def undeploy(self, namespace: str, flow_id: str) -> bool:
+        with self.database.writing() as connection:
+            return scheduling.undeploy(connection, namespace, flow_id)
+
+    def deployments(self) -> list[Deployment]:
+        with self.database.reading() as connection:
+            return scheduling.all_deployments(connection)
+
+    def trigger_states(self) -> list[TriggerState]:
+        with self.database.reading() as connection:
+            return scheduling.trigger_states(connection)
+
+    def trigger_state(self, key: TriggerKey) -> TriggerState | None:
+        with self.database.reading() as connection:
+            return scheduling.trigger_state(connection, key)
+
+    def move_trigger(self, state: TriggerState, fields: Collection[str]) -> None:
+        with self.database.writing() as connection:
+            scheduling.move_trigger(connection, state, fields)
+
+    def fire(self, scope: str, key: str) -> Fire | None:
+        with self.database.reading() as connection:
+            return scheduling.fire(connection, scope, key)
+
+    def forget_fires(self, before: datetime) -> int:
+        with self.database.writing() as connection:
+            return scheduling.forget_fires(connection, before)
+
+    def announcements(self, limit: int = 100) -> list[Announcement]:
+        with self.database.reading() as connection:
+            return scheduling.unheard(connection, limit)
+
+    def heard(self, announcements: Sequence[int]) -> None:
+        with self.database.writing() as connection:
+            scheduling.heard(connection, announcements)
+
+    def states(self, execution_ids: Sequence[str]) -> Mapping[str, State]:
+        with self.database.reading() as connection:
+            return scheduling.states(connection, execution_ids)
 
     def own(self, *, socket: str | None = None) -> None:
         self.database.own(socket)

@@ -76,6 +76,8 @@ executions = Table(
     Column("ending", _KEY),
     Column("lingering", Boolean, nullable=False, server_default=false()),
     Column("seq_floor", Integer, nullable=False, server_default="0"),
+    #: Which engine moves it, where several share a database; no part of the codec's row.
+    Column("engine", _KEY),
     Index("executions_by_start", "started_at", "id"),
     Index("executions_by_flow", "namespace", "flow_id", "started_at"),
     Index("executions_by_state", "state", "started_at"),
@@ -174,6 +176,86 @@ secrets = Table(
     Column("updated_at", _INSTANT, nullable=False),
 )
 
+#: The flows whose triggers are on.
+deployments = Table(
+    "deployments",
+    metadata,
+    Column("namespace", _KEY, primary_key=True),
+    Column("flow_id", _KEY, primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("origin", _KEY, nullable=False),
+    Column("at", _INSTANT, nullable=False),
+)
+
+triggers = Table(
+    "triggers",
+    metadata,
+    Column("namespace", _KEY, primary_key=True),
+    Column("flow_id", _KEY, primary_key=True),
+    Column("trigger_id", _KEY, primary_key=True),
+    Column("disabled", Boolean, nullable=False),
+    Column("definition", Text),
+    Column("next_at", _INSTANT),
+    Column("last_at", _INSTANT),
+    Column("execution_id", _KEY),
+    Column("backfill", Text),
+    Column("backfill_at", _INSTANT),
+    Column("memory", Text),
+    Column("failures", Integer, nullable=False),
+    Column("retry_at", _INSTANT),
+    Column("problem", Text),
+    Column("updated_at", _INSTANT, nullable=False),
+)
+
+#: What has begun an execution and must not begin another: the primary key sees to that. They outlive the execution.
+fires = Table(
+    "fires",
+    metadata,
+    Column("scope", _KEY, primary_key=True),
+    Column("key", _KEY, primary_key=True),
+    Column("execution_id", _KEY, nullable=False),
+    Column("at", _INSTANT, nullable=False),
+    Column("digest", _KEY),
+    Index("fires_by_time", "at"),
+)
+
+#: Changes of state that nobody who listens has looked at yet.
+announcements = Table(
+    "announcements",
+    metadata,
+    Column("id", _NUMBER, primary_key=True),
+    _execution_key(),
+    Column("state", _KEY, nullable=False),
+    Column("at", _INSTANT, nullable=False),
+)
+
+#: The engines that share a database, where several may.
+engines = Table(
+    "engines",
+    metadata,
+    Column("id", _KEY, primary_key=True),
+    Column("host", _KEY, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("process_start", _KEY, nullable=False),
+    Column("boot_id", _KEY, nullable=False),
+    Column("command", Text, nullable=False),
+    Column("started_at", _INSTANT, nullable=False),
+    Column("seen_at", _INSTANT, nullable=False),
+    Column("takes_over", Boolean, nullable=False),
+)
+
+#: What is asked of executions that another engine moves, and its answers.
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", _KEY, primary_key=True),
+    _execution_key(),
+    Column("event", Text, nullable=False),
+    Column("at", _INSTANT, nullable=False),
+    Column("answer", Text),
+    Index("requests_by_execution", "execution_id"),
+)
+
 #: Alembic's own table under a plain name; one row, the revision that this database is at.
 schema_version = Table(
     "schema_version",
@@ -181,6 +263,9 @@ schema_version = Table(
     Column("version_num", String(32), nullable=False),
     PrimaryKeyConstraint("version_num", name="schema_version_pkc"),
 )
+
+#: What of an execution the codec's rows hold: all but who moves it.
+EXECUTION = tuple(column for column in executions.c if column.name != "engine")
 
 #: What a list of executions shows, in the order that `codec.read_summary` takes it.
 SUMMARY = tuple(

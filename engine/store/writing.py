@@ -11,20 +11,24 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
-from sqlalchemy import Integer, Table, and_, bindparam, delete, insert, literal_column, or_, update
+from sqlalchemy import Column, Integer, Table, and_, bindparam, delete, insert, literal_column, or_, update
 
 from engine.errors import Fenced
 from engine.model.execution import Execution
+from engine.model.scheduling import TriggerKey
 from engine.model.state import TERMINAL
-from engine.ports import ExecutionChange
-from engine.store import rows, tables
-from engine.store.codec import to_text
+from engine.ports import PROGRESS, ExecutionChange
+from engine.store import rows, scheduling_rows, tables
+from engine.store.codec import to_micros, to_text
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Dialect
     from sqlalchemy.sql.expression import ClauseElement, ColumnElement
 
 Rows = list[tuple[Any, ...]]
+
+#: The columns of a trigger that a fire moves.
+MOVED = (*PROGRESS, "updated_at")
 
 
 class Batch(Struct):
@@ -39,6 +43,9 @@ class Batch(Struct):
     moved_task_runs: Rows = field(default_factory=list)
     logs: Rows = field(default_factory=list)
     metrics: Rows = field(default_factory=list)
+    fires: Rows = field(default_factory=list)
+    moved_triggers: Rows = field(default_factory=list)
+    announcements: Rows = field(default_factory=list)
 
 
 def encode(changes: Sequence[ExecutionChange]) -> Batch:
@@ -57,6 +64,13 @@ def encode(changes: Sequence[ExecutionChange]) -> Batch:
         batch.removed_task_runs.extend((to_text(id_),) for id_ in change.removed_task_runs)
         batch.logs.extend(map(rows.log_row, change.logs))
         batch.metrics.extend(map(rows.metric_row, change.metrics))
+        if change.fire is not None:
+            batch.fires.append(scheduling_rows.fire_row(change.fire))
+        if change.trigger is not None:
+            moved = scheduling_rows.trigger_row(change.trigger)
+            batch.moved_triggers.append(tuple(moved[name] for name in (*MOVED, *TriggerKey._fields)))
+        for state, at in change.announced:
+            batch.announcements.append((to_text(change.after.id), state.value, to_micros(at)))
     return batch
 
 
@@ -81,7 +95,7 @@ class CommitStatements:
     def __init__(self, dialect: Dialect) -> None:
         runs, executions = tables.task_runs, tables.executions
         claim = bindparam("claim", type_=runs.c.epoch.type)
-        self.insert_execution = _sql(dialect, insert(executions))
+        self.insert_execution = _sql(dialect, insert(executions).values(_named(tables.EXECUTION)))
         self.insert_label = _sql(dialect, insert(tables.execution_labels))
         self.insert_task_run = _sql(dialect, insert(runs))
         self.insert_log = _sql(dialect, insert(tables.logs).inline().values(_parameters(tables.logs, 1)))
@@ -92,7 +106,7 @@ class CommitStatements:
         self.update_execution = _sql(
             dialect,
             update(executions)
-            .values(_parameters(executions, rows.EXECUTION_FIXED))
+            .values(_named(tables.EXECUTION[rows.EXECUTION_FIXED :]))
             .where(executions.c.id == bindparam("subject"), or_(_open(executions), _reopening())),
         )
         self.update_task_run = _sql(
@@ -103,6 +117,19 @@ class CommitStatements:
                 runs.c.id == bindparam("subject"),
                 runs.c.epoch <= claim,
                 or_(_open(runs), and_(_reopening(), runs.c.epoch < claim)),
+            ),
+        )
+
+        self.insert_fire = _sql(dialect, insert(tables.fires))
+        waiting, triggers = tables.announcements, tables.triggers
+        self.insert_announcement = _sql(dialect, insert(waiting).inline().values(_parameters(waiting, 1)))
+        self.update_trigger = _sql(
+            dialect,
+            update(triggers)
+            .values(_named([triggers.c[name] for name in MOVED]))
+            .where(
+                *(triggers.c[name] == bindparam(f"of_{name}") for name in TriggerKey._fields),
+                triggers.c.disabled.is_(False),
             ),
         )
 
@@ -128,6 +155,17 @@ class CommitStatements:
             connection.exec_driver_sql(self.insert_log, batch.logs)
         if batch.metrics:
             connection.exec_driver_sql(self.insert_metric, batch.metrics)
+        self._send_scheduling(connection, batch)
+
+    def _send_scheduling(self, connection: Connection, batch: Batch) -> None:
+        if batch.fires:
+            connection.exec_driver_sql(self.insert_fire, batch.fires)
+        if batch.moved_triggers:
+            done = connection.exec_driver_sql(self.update_trigger, batch.moved_triggers).rowcount
+            if done != len(batch.moved_triggers):
+                raise Fenced("a trigger is disabled or gone, so nothing of this commit was written")
+        if batch.announcements:
+            connection.exec_driver_sql(self.insert_announcement, batch.announcements)
 
 
 def _check_fence(what: str, sent: Rows, id_place: int, done: int) -> None:
@@ -141,7 +179,11 @@ def _check_fence(what: str, sent: Rows, id_place: int, done: int) -> None:
 
 
 def _parameters(table: Table, first: int) -> dict[str, Any]:
-    return {column.name: bindparam(column.name) for column in list(table.c)[first:]}
+    return _named(list(table.c)[first:])
+
+
+def _named(columns: Sequence[Column[Any]]) -> dict[str, Any]:
+    return {column.name: bindparam(column.name) for column in columns}
 
 
 def _open(table: Table) -> ColumnElement[bool]:
