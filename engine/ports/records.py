@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
+from typing import Any
 
 from msgspec import Struct, field
 
 from engine.model.execution import Execution, StateChange, TaskRun
 from engine.model.scheduling import Fire, TriggerState
+from engine.model.search import Search, fits
 from engine.model.state import State
 
 #: What moves when a trigger fires. The rest is what persons wish.
@@ -103,9 +106,12 @@ class ExecutionFilter(Struct, frozen=True, kw_only=True):
     labels: Mapping[str, str] = field(default_factory=dict)
     started_after: datetime | None = None
     started_before: datetime | None = None
+    search: Search | None = None  #: what else must hold of an `ExecutionSummary`
     limit: int = 25
     offset: int = 0
     oldest_first: bool = False
+    #: Fields of the summary, or `duration`, that come before the time in the order; each with whether it falls.
+    order: tuple[tuple[str, bool], ...] = ()
 
     def fits(self, summary: ExecutionSummary) -> bool:
         """Whether it means this execution."""
@@ -116,7 +122,23 @@ class ExecutionFilter(Struct, frozen=True, kw_only=True):
             and (self.started_after is None or summary.started_at >= self.started_after)
             and (self.started_before is None or summary.started_at < self.started_before)
             and all(summary.labels.get(key) == value for key, value in self.labels.items())
+            and (self.search is None or fits(self.search, summary))
         )
+
+    def in_order(self, found: Iterable[ExecutionSummary]) -> list[ExecutionSummary]:
+        """The order of the list. What has no such field is less than what has."""
+        listed = sorted(found, key=lambda one: (one.started_at, one.id), reverse=not self.oldest_first)
+        for field_name, falls in reversed(self.order):
+            listed.sort(key=partial(_sort_key, field_name), reverse=falls)
+        return listed
+
+
+def _sort_key(field_name: str, summary: ExecutionSummary) -> tuple[bool, Any]:
+    if field_name != "duration":
+        value = getattr(summary, field_name)
+    else:
+        value = summary.ended_at - summary.started_at if summary.ended_at is not None else None
+    return (False, 0) if value is None else (True, value)
 
 
 class LogFilter(Struct, frozen=True, kw_only=True):

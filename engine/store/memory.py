@@ -125,8 +125,7 @@ class MemoryStore(MemoryScheduling):
         with self._lock:
             stored = list(self._executions.values())
         every = (rows.read_summary([row[place] for place in _SUMMARY]) for row in stored)
-        found = [summary for summary in every if where.fits(summary)]
-        found.sort(key=lambda summary: (summary.started_at, summary.id), reverse=not where.oldest_first)
+        found = where.in_order(summary for summary in every if where.fits(summary))
         return found[where.offset : where.offset + where.limit], len(found)
 
     def called_by(self, caller: Caller) -> list[ExecutionSummary]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
 from engine.model.execution import Caller, Execution
 from engine.model.state import TERMINAL, State
 from engine.ports import ExecutionFilter, ExecutionSummary, LogFilter, LogLine, Metric
-from engine.store import rows
+from engine.store import rows, searching
 from engine.store.codec import from_text, to_micros, to_text
 from engine.store.tables import EXECUTION, SUMMARY, execution_labels, executions, logs, metrics, task_runs
 
@@ -31,10 +31,17 @@ def execution(connection: Connection, execution_id: str) -> Execution | None:
 def page(connection: Connection, where: ExecutionFilter) -> tuple[list[ExecutionSummary], int]:
     conditions = list(_conditions(where))
     total = connection.execute(select(func.count()).select_from(executions).where(*conditions)).scalar_one()
-    by = executions.c.started_at, executions.c.id
-    order = by if where.oldest_first else tuple(column.desc() for column in by)
-    query = select(*SUMMARY).where(*conditions).order_by(*order).limit(where.limit).offset(where.offset)
+    query = select(*SUMMARY).where(*conditions).order_by(*_order(where)).limit(where.limit).offset(where.offset)
     return [rows.read_summary(row) for row in connection.execute(query)], total
+
+
+def _order(where: ExecutionFilter) -> list[ColumnElement[Any]]:
+    columns = executions.c
+    duration = columns.ended_at - columns.started_at
+    wanted = [(duration if name == "duration" else columns[name], falls) for name, falls in where.order]
+    first = [column.desc().nulls_last() if falls else column.asc().nulls_first() for column, falls in wanted]
+    time = columns.started_at, columns.id
+    return [*first, *(time if where.oldest_first else (column.desc() for column in time))]
 
 
 def called_by(connection: Connection, caller: Caller) -> list[ExecutionSummary]:
@@ -91,6 +98,8 @@ def _conditions(where: ExecutionFilter) -> list[ColumnElement[bool]]:
         found.append(executions.c.started_at >= to_micros(where.started_after))
     if where.started_before is not None:
         found.append(executions.c.started_at < to_micros(where.started_before))
+    if where.search is not None:
+        found.append(searching.condition(where.search))
     for key, value in where.labels.items():
         label = execution_labels.c
         same = label.execution_id == executions.c.id, label.key == to_text(key), label.value == to_text(value)
