@@ -64,8 +64,11 @@ def open_as_it_is(url: str) -> SqlStore | None:
     raise StoreError(f"{database.name} has an older schema", hint="`penstock db upgrade` brings it up to date")
 
 
-def db_check(url: str) -> DatabaseReport:
-    """Look whether the database is whole; nothing is changed. Raises StoreError where nothing can be read at all."""
+def db_check(url: str, *, contents: bool = True) -> DatabaseReport:
+    """Look whether the database is whole, with `contents` down to every execution; nothing is changed.
+
+    Raises StoreError where nothing can be read at all.
+    """
     from engine.store import integrity
 
-    return integrity.db_check(url)
+    return integrity.db_check(url, contents=contents)

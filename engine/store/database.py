@@ -7,7 +7,7 @@ a transaction; a `reading` block sees one moment of the database. No driver's ex
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 #: SQLite's own names for what went wrong, by their beginning, and what to do about it.
 _SQLITE_HINTS = {
-    "SQLITE_NOTADB": "The file is not a SQLite database. Move it away, or point --home elsewhere.",
-    "SQLITE_CORRUPT": "The file is damaged. Restore a backup; `penstock db check` says how much is damaged.",
+    "SQLITE_NOTADB": "The file is not a SQLite database.",
+    "SQLITE_CORRUPT": "The file is damaged; `penstock db check` says how much.",
     "SQLITE_READONLY": "The file or its folder cannot be written. Give yourself the permission (chmod u+w).",
     "SQLITE_CANTOPEN": "The file or its folder cannot be opened. Look at their permissions.",
     "SQLITE_FULL": "The disk is full. Free some space; nothing that was acknowledged is lost.",
@@ -31,6 +31,7 @@ _SQLITE_HINTS = {
     "SQLITE_IOERR": "The disk reports an error. Look at the system's log before you trust this disk.",
     "SQLITE_TOOBIG": "A value is larger than SQLite takes (1 GB). Write it to a file and store its URI.",
 }
+_DAMAGED = (_SQLITE_HINTS["SQLITE_NOTADB"], _SQLITE_HINTS["SQLITE_CORRUPT"])
 
 
 class Database(ABC):
@@ -59,6 +60,19 @@ class Database(ABC):
     def backup(self, suffix: str) -> Path | None:
         """Copy the database to a new file and give its path; None where its administrator does that."""
 
+    @property
+    def size(self) -> int | None:
+        """Bytes in use; None where deleting frees none that could be counted."""
+        return None
+
+    def shrink(self) -> bool:
+        """Give a little of what is freed back to the disk; whether there is more."""
+        return False
+
+    @abstractmethod
+    def compact(self) -> None:
+        """Write everything anew, without what is freed. Takes long, and nobody else writes meanwhile."""
+
     def own(self, socket: str | None) -> None:  # noqa: B027 - a server lets many write; nothing to do is right
         """Take the right to write, or raise StoreBusy; `socket` is where its owner listens."""
 
@@ -68,8 +82,11 @@ class Database(ABC):
 
 
 @contextmanager
-def translated(name: str) -> Iterator[None]:
-    """Turn what a driver raises into an error that says whose fault it is and what to do next."""
+def translated(name: str, repair: Callable[[], str] | None = None) -> Iterator[None]:
+    """Turn what a driver raises into an error that says whose fault it is and what to do next.
+
+    `repair` tells what to do about a file that is damaged.
+    """
     try:
         yield
     except IntegrityError as error:
@@ -78,7 +95,10 @@ def translated(name: str) -> Iterator[None]:
             hint="Another engine wrote it. Read it again before going on.",
         ) from error
     except DBAPIError as error:
-        raise StoreError(f"the database {name} failed: {_reason(error)}", hint=_hint(error)) from error
+        hint = _hint(error)
+        if repair is not None and hint is not None and hint.startswith(_DAMAGED):
+            hint = f"{hint} {repair()}"
+        raise StoreError(f"the database {name} failed: {_reason(error)}", hint=hint) from error
     except SQLAlchemyError as error:
         raise StoreError(f"the database {name} failed: {error}") from error
     except OverflowError as error:

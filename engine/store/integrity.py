@@ -31,50 +31,60 @@ class DatabaseReport(Struct, frozen=True, kw_only=True):
     version: str | None
     expected: str
     counts: dict[str, int]
-    problems: tuple[str, ...]
+    damage: tuple[str, ...]
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is damaged, and what else keeps this version from using it as it is."""
+        if self.version in (None, self.expected):
+            return self.damage
+        older = f"the schema is {self.version}, not {self.expected}: the next start migrates it, after a backup"
+        return (*self.damage, older)
 
     @property
     def is_sound(self) -> bool:
         return not self.problems
 
 
-def db_check(url: str) -> DatabaseReport:
-    """Look at every page, reference and execution. Raises StoreError for what is no database of ours."""
+def db_check(url: str, *, contents: bool = True) -> DatabaseReport:
+    """Look at every page and reference, and with `contents` at every execution too.
+
+    Raises StoreError for what is no database of ours.
+    """
     database = open_database(url, owner=False, make=False)
     try:
-        return _check(database)
+        return _check(database, contents=contents)
     finally:
         database.close()
 
 
-def _check(database: Database) -> DatabaseReport:
+def _check(database: Database, *, contents: bool) -> DatabaseReport:
     with database.reading() as connection:
         version = schema.version_of(connection, database)
     counts: dict[str, int] = {}
-    problems: list[str] = []
+    damage: list[str] = []
     for query in database.INTEGRITY:
-        with _noted(problems), database.reading() as connection:
+        with _noted(damage), database.reading() as connection:
             found = (" ".join(map(str, row)) for row in connection.exec_driver_sql(query).fetchmany(_ENOUGH))
-            problems.extend(line for line in found if line != "ok")
+            damage.extend(line for line in found if line != "ok")
     if version == schema.VERSION:
-        with _noted(problems), database.reading() as connection:
+        with _noted(damage), database.reading() as connection:
             for table in metadata.sorted_tables:
                 counts[table.name] = connection.execute(select(func.count()).select_from(table)).scalar_one()
-            problems.extend(_damaged_executions(connection, database.name))
-    elif version is not None:
-        problems.append(f"the schema is {version}, not {schema.VERSION}: the next start migrates it, after a backup")
+            if contents:
+                damage.extend(_damaged_executions(connection, database.name))
     return DatabaseReport(
-        name=database.name, version=version, expected=schema.VERSION, counts=counts, problems=tuple(problems)
+        name=database.name, version=version, expected=schema.VERSION, counts=counts, damage=tuple(damage)
     )
 
 
 @contextmanager
-def _noted(problems: list[str]) -> Iterator[None]:
+def _noted(damage: list[str]) -> Iterator[None]:
     """One look that fails is a finding, and the other looks go on."""
     try:
         yield
     except StoreError as error:
-        problems.append(error.message)
+        damage.append(error.message)
 
 
 def _damaged_executions(connection: Connection, name: str) -> Iterator[str]:

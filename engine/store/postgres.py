@@ -76,6 +76,12 @@ class PostgresDatabase(Database):
     def backup(self, suffix: str) -> Path | None:
         return None
 
+    def compact(self) -> None:
+        raise UsageError(
+            f"{self.name} is compacted by its server",
+            hint="`VACUUM FULL` does it at once, and locks each table for it.",
+        )
+
     def close(self) -> None:
         self._engine.dispose()
 

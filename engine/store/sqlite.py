@@ -8,10 +8,11 @@ not ours, or not whole, is refused and left as it is.
 
 from __future__ import annotations
 
+import glob
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
@@ -32,6 +33,7 @@ _log = logging.getLogger(__name__)
 _BUSY_MS = 5_000
 _WAL_LIMIT = 64 * 1024 * 1024  # bytes of write-ahead log kept on disk after a checkpoint
 _WRITER = (
+    "PRAGMA auto_vacuum=INCREMENTAL",  # heard by an empty file alone, and only before its first page is written
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
@@ -45,6 +47,12 @@ _READER = (
     f"PRAGMA busy_timeout={_BUSY_MS}",
     "PRAGMA mmap_size=0",
 )
+#: How many pages, of 4 KB, are given back to the disk in one transaction.
+_SHRINK = "PRAGMA incremental_vacuum(256)"
+_INCREMENTAL = 2
+_SIZE = ("PRAGMA page_count", "PRAGMA freelist_count", "PRAGMA page_size")
+_LOOK_UP_EVERY = 100_000  # steps of SQLite's machine, some milliseconds
+_WRITE_HINT = "Is there space on the disk for a second copy? `penstock db check` looks whether the database is whole."
 _MAGIC = b"SQLite format 3\x00"
 _FIXED_IN = (3, 51, 3)
 _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "fuse.sshfs", "glusterfs"})
@@ -90,7 +98,7 @@ class SqliteDatabase(Database):
 
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
-        with self._lock, translated(self.name):
+        with self._lock, translated(self.name, self._repair):
             self._refuse_closed()
             if self._writer is None:
                 self._own()
@@ -101,7 +109,7 @@ class SqliteDatabase(Database):
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         self._refuse_closed()
-        with translated(self.name), self._read_engine.begin() as connection:
+        with translated(self.name, self._repair), self._read_engine.begin() as connection:
             yield connection
 
     def own(self, socket: str | None) -> None:
@@ -117,7 +125,7 @@ class SqliteDatabase(Database):
                 return
             self._closed = True
             try:
-                with translated(self.name):
+                with translated(self.name, self._repair):
                     self._read_engine.dispose()
                     if self._writer is not None:
                         _driver(self._writer).execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
@@ -135,15 +143,54 @@ class SqliteDatabase(Database):
             target := self.path.with_name(f"{self.path.name}.{suffix}{f'-{number}' if number > 1 else ''}")
         ).exists():
             number += 1
+        self.copy(target)
+        return target
+
+    def copy(self, target: Path, on_progress: Callable[[], None] | None = None) -> None:
+        """Copy the database, as it is at one moment, to a new file. Others may own it, and go on writing.
+
+        `on_progress` is called again and again while that takes.
+        """
         os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        with translated(self.name), self._read_engine.connect() as connection:
+        with translated(self.name, self._repair), self._read_engine.connect() as connection:
             driver = _driver(connection)
             driver.execute("PRAGMA query_only=OFF")  # VACUUM INTO counts as a write, though only of the new file
+            driver.set_progress_handler(on_progress, _LOOK_UP_EVERY)
             try:
-                driver.execute("VACUUM INTO ?", (str(target),))
+                with _driven(f"{self.name} cannot be copied to {target}"):
+                    driver.execute("VACUUM INTO ?", (str(target),))
             finally:
+                driver.set_progress_handler(None, 0)
                 driver.execute("PRAGMA query_only=ON")
-        return target
+        with target.open("rb") as file:
+            os.fsync(file.fileno())
+
+    @property
+    def size(self) -> int:
+        """Bytes that are in use: pages that removing has freed do not count, though they are still in the file."""
+        with self.reading() as connection:
+            pages, unused, each = (connection.exec_driver_sql(pragma).scalar_one() for pragma in _SIZE)
+        return int((pages - unused) * each)
+
+    def shrink(self) -> bool:
+        """Give some of the freed pages back to the disk, in one short transaction; whether there are more."""
+        with self.migrating() as connection, _driven(f"{self.name} cannot be made smaller"):
+            driver = _driver(connection)
+            if driver.execute("PRAGMA auto_vacuum").fetchone()[0] != _INCREMENTAL:
+                return False  # a file made before that was chosen; `compact` changes it
+            driver.execute(_SHRINK).fetchall()  # each row is a page: it works as long as it is asked
+            unused: int = driver.execute("PRAGMA freelist_count").fetchone()[0]
+        return unused > 0
+
+    def compact(self) -> None:
+        """Write the whole file anew, without what is freed. Takes as long as that takes, and as much disk again."""
+        with self.migrating() as connection, _driven(f"{self.name} cannot be written anew"):
+            driver = _driver(connection)
+            driver.execute("VACUUM")
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+
+    def _repair(self) -> str:
+        return repair_hint(self.path)
 
     def _own(self) -> None:
         if self._owner is None:
@@ -179,7 +226,7 @@ def check_file(path: Path) -> None:
         if log.exists() and log.stat().st_size > 0:
             raise StoreError(
                 f"{path} is {'empty' if path.exists() else 'missing'}, but its log {log.name} is not",
-                hint=f"Restore {path.name} from a backup. To start afresh, move {log.name} away first.",
+                hint=f"{repair_hint(path)} To start afresh, move {log.name} away first.",
             )
         return
     if path.is_dir():
@@ -191,8 +238,16 @@ def check_file(path: Path) -> None:
     if len(head) < 100 or not head.startswith(_MAGIC):
         raise StoreError(
             f"{path} is not a SQLite database",
-            hint="It is left as it is. Restore a backup in its place, or move it away to start afresh.",
+            hint=f"It is left as it is. {repair_hint(path)} To start afresh, move it away first.",
         )
+
+
+def repair_hint(path: Path) -> str:
+    """What to do about a file that is damaged; names the newest backup beside it."""
+    backups = sorted(path.parent.glob(f"{glob.escape(path.name)}.*backup*"), key=lambda file: file.stat().st_mtime)
+    if not backups:
+        return "No backup is beside it; `penstock db restore FILE` restores one."
+    return f"The newest backup beside it is {backups[-1]}: `penstock db restore {backups[-1]}` restores it."
 
 
 def _make_folder(folder: Path) -> None:
@@ -228,6 +283,15 @@ def _driver(connection: Connection) -> sqlite3.Connection:
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
     return driver
+
+
+@contextmanager
+def _driven(what_failed: str) -> Iterator[None]:
+    """For what is asked of the driver itself: its errors as ours."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreError(f"{what_failed}: {error}", hint=_WRITE_HINT) from error
 
 
 def _warn_of_old_sqlite() -> None:
