@@ -129,6 +129,24 @@ class Creator(Struct, frozen=True, kw_only=True):
             flow=flow, source=flow.source, execution=execution, inputs=inputs, labels=labels, uploads=uploads
         )
 
+    def failed(self, flow: Flow, reason: str, execution_id: str, origin: Origin) -> NewExecution:
+        """An execution that has failed before it began, for what starts it to be seen. It has no inputs."""
+        assert flow.source is not None, "a flow that is stored has a text"
+        execution = Execution(
+            id=execution_id,
+            namespace=flow.namespace,
+            flow_id=flow.id,
+            flow_revision=flow.revision,
+            state=State.CREATED,
+            history=(StateChange(State.CREATED, self.clock.now()),),
+            labels=execution_labels(flow.labels, {}, correlation_id=execution_id, inherited=origin.labels),
+            trigger=origin.trigger,
+            ending=State.FAILED,
+            error=reason,
+        )
+        uploads = Uploads(self.files, partial(input_folder, flow.namespace, flow.id, execution_id))
+        return NewExecution(flow=flow, source=flow.source, execution=execution, inputs={}, labels={}, uploads=uploads)
+
     def _checked(self, flow: Flow, values: Mapping[str, Any], execution_id: str) -> str | None:
         """Why the execution is created only to have failed, if its checks say so. Raises ExecutionBlocked."""
         from engine.core.checks import judge  # lazy: few flows have checks

@@ -14,8 +14,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError
-from contextlib import suppress
+from concurrent.futures import Future
 from functools import partial
 
 from engine.core import decide
@@ -44,12 +43,14 @@ from engine.model.events import (
 )
 from engine.model.execution import Execution
 from engine.model.flow import Flow
+from engine.model.scheduling import Fire, TriggerState
 from engine.ports import ExecutionChange
 from engine.runtime.batch import Active, Batch
 from engine.runtime.family import Family
 from engine.runtime.followers import Followers
 from engine.runtime.messages import Adopt, Called, Found, Happened, Lent, Message, Request, Stop, Submit, Told, Wake
 from engine.runtime.places import Places
+from engine.runtime.promises import Promises
 from engine.runtime.tasks import Tasks
 from engine.runtime.timers import Timers
 from engine.runtime.workers import Workers
@@ -82,8 +83,7 @@ class Loop:
         self._tasks = Tasks(world, self._workers, self._inbox.put)
         self._family = Family(world, self._active, self._tasks, self._decide, self._backlog.append)
         self._stopping_at: float | None = None
-        self._promises: set[Future[Execution]] = set()  #: what callers wait for
-        self._failure: BaseException | None = None  #: why the loop ended, unless it was told to
+        self._promises = Promises()
         self.followers = Followers()
         self._thread = threading.Thread(target=self._run, name="penstock-loop", daemon=True)
 
@@ -92,33 +92,22 @@ class Loop:
     def start(self) -> None:
         self._thread.start()
 
-    def submit(self, flow: Flow, execution: Execution) -> Future[Execution]:
-        """Store and begin an execution. The answer comes after the commit."""
-        stored: Future[Execution] = Future()
-        self._inbox.put(Submit(flow, execution, stored))
-        return self._promised(stored)
+    def submit(
+        self, flow: Flow, execution: Execution, fire: Fire | None = None, trigger: TriggerState | None = None
+    ) -> Future[Execution]:
+        """Store and begin an execution. The answer comes after the commit; Fenced if `fire` has been before."""
+        stored = self._promises.make()
+        self._inbox.put(Submit(flow, execution, stored, fire, trigger))
+        return stored
 
     def ask(self, flow: Flow, execution_id: str, event: Event) -> Future[Execution]:
         """Ask something of an execution that runs, waits or has ended. The answer comes after the commit.
 
         It raises IllegalState when the event does not fit. `flow` is used when this loop does not run it yet.
         """
-        done: Future[Execution] = Future()
+        done = self._promises.make()
         self._inbox.put(Request(flow, execution_id, event, done))
-        return self._promised(done)
-
-    def _promised(self, answer: Future[Execution]) -> Future[Execution]:
-        """An answer that comes, whatever happens to the loop."""
-        self._promises.add(answer)
-        answer.add_done_callback(self._promises.discard)
-        if self._failure is not None:
-            self._break_promises(self._failure)
-        return answer
-
-    def _break_promises(self, error: BaseException) -> None:
-        for answer in tuple(self._promises):
-            with suppress(InvalidStateError):  # it has just been answered
-                answer.set_exception(error)
+        return done
 
     def adopt(self, flow: Flow, execution: Execution) -> None:
         """Go on with an execution whose engine is gone. One that runs here already just goes on."""
@@ -152,8 +141,7 @@ class Loop:
                 self._turn()
         except BaseException as error:  # whoever waits must learn that nobody will answer any more
             log.exception("the loop ended by an error")
-            self._failure = error
-            self._break_promises(error)
+            self._promises.break_all(error)
             self.followers.fail_all(error)
             self._family.unattended.forget()
         finally:
@@ -239,7 +227,9 @@ class Loop:
 
     def _begin(self, message: Submit, batch: Batch) -> None:
         execution = message.execution
-        self._active[execution.id] = Active(message.flow, execution, stored=None)
+        self._active[execution.id] = active = Active(message.flow, execution, stored=None)
+        change = batch.change(active)
+        change.fire, change.trigger = message.fire, message.trigger
         self._decide(execution.id, ExecutionStarted(at=self._world.clock.now()), batch)
         batch.answer(execution.id, message.stored)
 
@@ -343,6 +333,7 @@ class Loop:
     # -- committing
 
     def _commit(self, batch: Batch) -> None:
+        self._world.heralds.announce(batch.changes.values())
         committed = self._store(list(batch.changes.values()), batch)
         for change in committed:
             active = self._active.get(change.after.id)
@@ -351,6 +342,7 @@ class Loop:
             for waiting in batch.waiting.pop(change.after.id, ()):
                 waiting.set_result(change.after)
         self._tasks.folders.committed(committed)
+        self._world.heralds.told(committed)
         for execution_id, perform in batch.after:
             if execution_id in self._active:
                 perform()

@@ -10,15 +10,21 @@ from msgspec import Struct
 from engine.model.events import AttemptFinished, Event, FlowsStarted
 from engine.model.execution import Execution
 from engine.model.flow import Flow
+from engine.model.scheduling import Fire, TriggerState
 from engine.ports import LogLine, Metric
 
 
 class Submit(Struct, frozen=True):
-    """Store a new execution and begin it. `stored` is answered after the commit."""
+    """Store a new execution and begin it. `stored` is answered after the commit.
+
+    With a `fire`, it is begun only if nothing was for that reason; `trigger` is how far its trigger has come by that.
+    """
 
     flow: Flow
     execution: Execution
     stored: Future[Execution]
+    fire: Fire | None = None
+    trigger: TriggerState | None = None
 
 
 class Request(Struct, frozen=True):

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from engine.core import Facts
 from engine.model.execution import Execution
 from engine.model.flow import Flow
 from engine.ports import Cipher, Clock, Store
 from engine.runtime.creation import Creator
+from engine.runtime.heralds import Heralds
 from engine.runtime.outside import Reach
 from engine.sdk import Effect, Task
 from engine.sdk.process.policy import ProcessPolicy
@@ -48,3 +49,4 @@ class World(Struct, frozen=True, kw_only=True):
     working: Path | None = None  #: where working folders are; None: where the system keeps what is temporary
     outside: Reach  #: what the expressions and the tasks of an asker may call out to
     process_policy: ProcessPolicy = ProcessPolicy()
+    heralds: Heralds = field(default_factory=Heralds)  #: tell of states that triggers listen to

@@ -1,5 +1,6 @@
 """When triggers are due. Pure: instants come as arguments, time zones from the tz database."""
 
+from engine.core.schedule.agenda import Agenda, agenda
 from engine.core.schedule.fires import fires_after, fires_before, next_fire, previous_fire
 from engine.core.schedule.preview import Effect, effect_of_next_change, upcoming
 from engine.core.schedule.timetable import Due, Timetable
@@ -8,11 +9,13 @@ from engine.model.cron import Cron
 
 __all__ = [
     "YEARS",
+    "Agenda",
     "Change",
     "Cron",
     "Due",
     "Effect",
     "Timetable",
+    "agenda",
     "effect_of_next_change",
     "fires_after",
     "fires_before",

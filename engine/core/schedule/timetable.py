@@ -90,18 +90,21 @@ class Timetable:
             if due.holds:
                 yield due
 
-    def missed(self, after: datetime, until: datetime, otherwise: str = "ALL") -> Iterator[Due]:
-        """What is to be made up for, of the dates that went by: all, the last one, or none.
+    def latest(self, start: datetime, until: datetime, most: int, looked_at: int) -> tuple[list[Due], bool]:
+        """The last dates from `start` to `until`, both included, the oldest first; and whether these are all.
 
-        `otherwise` is what the instance does where the trigger does not say.
+        At most `most`, found among the last `looked_at` of the cron or the list.
         """
-        match self.trigger.recover_missed_schedules or otherwise:
-            case "ALL":
-                yield from self.due_between(after, until)
-            case "LAST":
-                last = self.previous(until + _INSTANT)
-                if last is not None and last.holds and last.at > after:
-                    yield last
+        found: list[Due] = []
+        for count, date in enumerate(self._dates_before(until + _INSTANT)):
+            if date < start:
+                return found[::-1], True
+            if len(found) == most or count == looked_at:
+                return found[::-1], False
+            due = self.judged(date)
+            if due.holds:
+                found.append(due)
+        return found[::-1], True
 
     def backfill(self, start: datetime, end: datetime) -> Iterator[Due]:
         """The dates from `start` to `end`, both included."""

@@ -114,32 +114,14 @@ def test_what_calls_out_is_answered_by_the_functions_that_are_given() -> None:
     assert table.next(FRIDAY) == Due(at=datetime(2026, 5, 1, tzinfo=UTC))
 
 
-@pytest.mark.parametrize(
-    ("own", "instance", "expected"),
-    [
-        ("ALL", "NONE", ["01-03", "01-04", "01-05"]),
-        ("LAST", "ALL", ["01-05"]),
-        ("NONE", "ALL", []),
-        (None, "LAST", ["01-05"]),
-        (None, "ALL", ["01-03", "01-04", "01-05"]),
-    ],
-)
-def test_dates_that_were_missed(own: str | None, instance: str, expected: list[str]) -> None:
-    table = timetable(recover_missed_schedules=own)
-    assert days(table.missed(FRIDAY, FRIDAY + 3 * DAY, instance)) == expected
-    assert days(table.missed(FRIDAY, FRIDAY + NOON - timedelta(microseconds=1), instance)) == []
-
-
-def test_what_was_missed_includes_the_last_instant_and_not_the_first() -> None:
+def test_a_backfill_includes_both_its_ends() -> None:
     begin, end = datetime(2026, 1, 3, tzinfo=UTC), datetime(2026, 1, 5, tzinfo=UTC)
     assert days(timetable().due_between(begin, end)) == ["01-04", "01-05"]
-    assert days(timetable(recover_missed_schedules="LAST").missed(begin, end)) == ["01-05"]
-    assert days(timetable(recover_missed_schedules="LAST").missed(begin, begin + NOON)) == []
     assert days(timetable().backfill(begin, end)) == ["01-03", "01-04", "01-05"]
 
 
 def test_a_year_of_minutes_is_found_as_it_is_asked_for() -> None:
-    dates = timetable("* * * * *").missed(FRIDAY, FRIDAY + 3650 * DAY)
+    dates = timetable("* * * * *").due_between(FRIDAY, FRIDAY + 3650 * DAY)
     assert [due.at - FRIDAY for due in islice(dates, 2)] == [timedelta(minutes=1), timedelta(minutes=2)]
 
 
