@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from engine.core.facts import Facts
+from engine.core.labels import nested
 from engine.core.ledger import Ledger, Path, path_of, rebuild
 from engine.expressions.faults import Unavailable
 from engine.model.execution import Execution, TaskRun
@@ -39,7 +40,6 @@ class Context(Mapping[str, Any]):
         self.run = run
         self.facts = facts
         self.extra = extra or {}  #: what a task adds of its own, such as `workingDir`
-        self.ledger: Ledger = execution.tallies or rebuild(flow, execution)
         self._known: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
@@ -66,6 +66,11 @@ class Context(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """Where the task runs are. One that is only read from the store has it when the first expression asks."""
+        return self.execution.tallies or rebuild(self.flow, self.execution)
 
     def values_of(self, run: TaskRun) -> tuple[str, ...]:
         """The loop values that lead to a task run, outermost first."""
@@ -272,17 +277,6 @@ def _variables(context: Context) -> Mapping[str, Any]:
     return own if own is not None else context.flow.variables
 
 
-def _labels(context: Context) -> dict[str, Any]:
-    nested: dict[str, Any] = {}
-    for key, value in context.execution.labels.items():
-        head, _, rest = key.partition(".")
-        if rest and isinstance(nested.setdefault(head, {}), dict):
-            nested[head].setdefault(rest, value)
-        elif not rest:
-            nested[head] = value
-    return nested
-
-
 def _trigger(context: Context) -> Any:
     """What the trigger, or the task that began the execution, told it: its variables."""
     trigger = context.execution.trigger
@@ -324,7 +318,7 @@ _ROOTS: dict[str, Callable[[Context], Any]] = {
     "outputs": lambda context: RunsView(context, lambda run: run.outputs),
     "tasks": lambda context: RunsView(context, lambda run: {"state": run.state.value}),
     "vars": _variables,
-    "labels": _labels,
+    "labels": lambda context: nested(context.execution.labels),
     "trigger": _trigger,
     "parent": _parent,
     "parents": _parents,

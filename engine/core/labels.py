@@ -6,6 +6,7 @@ Names that begin with `system.` are the engine's. A flow's are for the flow alon
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from engine.errors import InputsInvalid
 
@@ -44,3 +45,15 @@ def execution_labels(
         name: value for name, value in (inherited or {}).items() if name.startswith(SYSTEM) and name not in ITS_OWN
     }
     return {**own, **given, CORRELATION_ID: correlation_id, **passed_on}
+
+
+def nested(labels: Mapping[str, str]) -> dict[str, Any]:
+    """Labels as expressions read them: a dot in a name is a step down, the first one only."""
+    found: dict[str, Any] = {}
+    for key, value in labels.items():
+        head, _, rest = key.partition(".")
+        if rest and isinstance(found.setdefault(head, {}), dict):
+            found[head].setdefault(rest, value)
+        elif not rest:
+            found[head] = value
+    return found
