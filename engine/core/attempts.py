@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from engine.core.claims import claimed, lets_start, may_claim
+from engine.core.claims import claimed, is_at_work, lets_start, may_claim
 from engine.core.draft import Draft
 from engine.core.effects import perform
 from engine.core.ending import end_run
@@ -17,7 +17,7 @@ from engine.core.pausing import waited
 from engine.core.renewal import hand_over, successor
 from engine.core.retry import retry_delay, retry_of, that_count
 from engine.model.commands import QueueTask, RunTask, SetTimer, StopFlows
-from engine.model.events import AttemptFinished, AttemptStarted, FlowsStarted, TimerFired
+from engine.model.events import AttemptFinished, AttemptStarted, FlowsStarted, ProcessStarted, TimerFired
 from engine.model.execution import Attempt, TaskRun
 from engine.model.state import AttemptState, State
 
@@ -55,7 +55,8 @@ def attempt_finished(draft: Draft, event: AttemptFinished) -> None:
             draft.log("ERROR", event.error, run)
         draft.move(run, state, error=event.error, attempts=attempts, outputs=event.outputs)
         return
-    if event.state is State.FAILED and not draft.is_stopping and _retry(draft, run, event, attempts):
+    may_retry = not (draft.is_stopping or event.survivors)  # never a second beside what is left of the first
+    if event.state is State.FAILED and may_retry and _retry(draft, run, event, attempts):
         return
     state = event.state
     if state is State.SUCCESS and len(that_count(run, attempts)) > 1:
@@ -67,6 +68,14 @@ def attempt_finished(draft: Draft, event: AttemptFinished) -> None:
     end_run(draft, run, state, error=event.error, attempts=attempts, outputs=event.outputs)
     if event.effects is not None:
         perform(draft, event.effects)
+
+
+def process_started(draft: Draft, event: ProcessStarted) -> None:
+    """Remember a process of the attempt that is about to begin its work."""
+    run = draft.task_runs.get(event.task_run_id)
+    if run is not None and is_at_work(run, event.epoch):
+        attempts = (*run.attempts[:-1], replace(run.attempts[-1], process=event.process))
+        draft.move(run, State.RUNNING, attempts=attempts)
 
 
 def flows_started(draft: Draft, event: FlowsStarted) -> None:

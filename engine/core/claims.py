@@ -43,3 +43,8 @@ def may_start(flow: Flow, execution: Execution, run: TaskRun) -> bool:
 def may_claim(draft: Draft, run: TaskRun, epoch: int) -> bool:
     """Whether a claim with this epoch is good."""
     return epoch == run.epoch + 1 and may_start(draft.flow, draft.execution, run)
+
+
+def is_at_work(run: TaskRun, epoch: int) -> bool:
+    """Whether the attempt with this epoch is the one that runs."""
+    return run.epoch == epoch and run.state is State.RUNNING and run.calls is None

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.core.admission import execution_started, place_refused
-from engine.core.attempts import attempt_finished, attempt_started, flows_started, timer_fired
+from engine.core.attempts import attempt_finished, attempt_started, flows_started, process_started, timer_fired
 from engine.core.claims import lets_start
 from engine.core.draft import Decision, Draft
 from engine.core.facts import Facts
@@ -35,6 +35,7 @@ from engine.model.events import (
     LabelsSet,
     PauseRequested,
     PlaceRefused,
+    ProcessStarted,
     RestartRequested,
     ResumeRequested,
     StartForced,
@@ -88,6 +89,7 @@ _APPLY: dict[type[Event], Callable[[Draft, Any], None]] = {
     AttemptStarted: attempt_started,
     AttemptFinished: attempt_finished,
     FlowsStarted: flows_started,
+    ProcessStarted: process_started,
     Evaluated: _evaluated,
     TimerFired: timer_fired,
     KillRequested: kill_requested,

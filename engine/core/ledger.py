@@ -80,7 +80,7 @@ def is_active(task: Task, state: State) -> bool:
     """Whether a task run works or is about to. A container that is open works only through what is in it."""
     if isinstance(task, Container):
         return state is State.CREATED
-    return state not in TERMINAL
+    return state not in TERMINAL and state is not State.PAUSED
 
 
 def scope_key(place: Place, run: TaskRun) -> ScopeKey:

@@ -12,7 +12,7 @@ from engine.core.draft import Draft
 from engine.core.ending import end_run
 from engine.core.flowable import pause
 from engine.core.ledger import ScopeKey
-from engine.core.recovery import commands_anew
+from engine.core.recovery import commands_anew, repeat, was_lost
 from engine.core.stopping import end_as
 from engine.model.events import PauseRequested, ResumeRequested
 from engine.model.execution import TaskRun
@@ -48,23 +48,27 @@ def resume_requested(draft: Draft, event: ResumeRequested) -> None:
     run = paused_run(draft, event.task_run_id)
     if run is None:
         return
-    resumed = {"by": event.by, "on": event.at.isoformat().replace("+00:00", "Z")}
-    outputs = {"resumed": {key: value for key, value in resumed.items() if value is not None}}
-    if event.inputs is not None:
-        outputs["onResume"] = dict(event.inputs)
     draft.log("INFO", f"resumed by {event.by or 'somebody'}", run)
     if draft.state is State.PAUSED:
         draft.move_execution(State.RESTARTED)
         draft.move_execution(State.RUNNING)
+    if was_lost(run):
+        repeat(draft, draft.move(run, State.CREATED))
+        return
+    resumed = {"by": event.by, "on": event.at.isoformat().replace("+00:00", "Z")}
+    outputs = {"resumed": {key: value for key, value in resumed.items() if value is not None}}
+    if event.inputs is not None:
+        outputs["onResume"] = dict(event.inputs)
     _go_on(draft, run, outputs)
 
 
 def paused_run(draft: Draft, task_run_id: str | None) -> TaskRun | None:
-    """The pause that is meant: the one that is named, or the first that began."""
+    """What waits for a person and is meant: the one that is named, or the first that began."""
     paused = [
         run
         for run in draft.task_runs.values()
-        if run.state is State.PAUSED and isinstance(draft.task(run), Pause) and task_run_id in (None, run.id)
+        if run.state is State.PAUSED and task_run_id in (None, run.id)
+        if isinstance(draft.task(run), Pause) or was_lost(run)
     ]
     return min(paused, key=lambda run: run.seq, default=None)
 

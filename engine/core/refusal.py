@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from engine.core.claims import is_at_work
 from engine.core.draft import Draft
 from engine.core.facts import Facts
 from engine.core.pausing import paused_run
@@ -18,6 +19,7 @@ from engine.model.events import (
     Event,
     KillRequested,
     PauseRequested,
+    ProcessStarted,
     RestartRequested,
     ResumeRequested,
     StartForced,
@@ -39,8 +41,8 @@ def was_done(execution: Execution, event: Event) -> bool:
     """Whether this very request has moved the execution already."""
     run_id = event.task_run_id if isinstance(event, (TaskRunChanged, ResumeRequested)) else None
     moved: Execution | TaskRun | None = execution if run_id is None else execution.task_runs.get(run_id)
-    state = event.state if isinstance(event, (TaskRunChanged, StatusChanged)) else _LEADS_TO.get(type(event))
-    return moved is not None and state is not None and StateChange(state, event.at) in moved.history
+    states = (event.state,) if isinstance(event, (TaskRunChanged, StatusChanged)) else _LEADS_TO.get(type(event), ())
+    return moved is not None and any(StateChange(state, event.at) in moved.history for state in states)
 
 
 def _kill(draft: Draft, event: KillRequested) -> str | None:
@@ -86,19 +88,26 @@ def _status(draft: Draft, event: StatusChanged) -> str | None:
     return f"is {draft.state} already" if event.state is draft.state else None
 
 
+def _process(draft: Draft, event: ProcessStarted) -> str | None:
+    run = draft.task_runs.get(event.task_run_id)
+    if run is None or not is_at_work(run, event.epoch):
+        return f"has gone on without the attempt {event.epoch} of {event.task_run_id}"
+    return None
+
+
 def _force(draft: Draft, event: StartForced) -> str | None:
     if draft.state not in (State.CREATED, State.QUEUED):
         return f"is {draft.state}; only one that waits to begin can be made to"
     return None
 
 
-#: The state that each gives to what it moves, where the event does not name it. A label may be set twice.
-_LEADS_TO: dict[type[Event], State] = {
-    KillRequested: State.KILLING,
-    PauseRequested: State.PAUSED,
-    ResumeRequested: State.RUNNING,
-    RestartRequested: State.RESTARTED,
-    StartForced: State.RUNNING,
+#: The states that each may give to what it moves, where the event does not name it. A label may be set twice.
+_LEADS_TO: dict[type[Event], tuple[State, ...]] = {
+    KillRequested: (State.KILLING,),
+    PauseRequested: (State.PAUSED,),
+    ResumeRequested: (State.RUNNING, State.CREATED),  # CREATED: what was lost runs again
+    RestartRequested: (State.RESTARTED,),
+    StartForced: (State.RUNNING,),
 }
 _JUDGES: dict[type[Event], Callable[[Draft, Any], str | None]] = {
     KillRequested: _kill,
@@ -107,5 +116,6 @@ _JUDGES: dict[type[Event], Callable[[Draft, Any], str | None]] = {
     RestartRequested: _restart,
     TaskRunChanged: unchangeable,
     StatusChanged: _status,
+    ProcessStarted: _process,
     StartForced: _force,
 }

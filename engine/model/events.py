@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
+from engine.model.execution import StartedProcess
 from engine.model.state import State
 
 
@@ -72,6 +73,15 @@ class AttemptFinished(Event, frozen=True, kw_only=True):
     started_at: datetime | None = None
     log_file: str | None = None  #: the URI of its log, for a task with `logToFile`
     effects: Effects | None = None
+    survivors: tuple[int, ...] = ()  #: pids of what it had started and what could not be ended
+
+
+class ProcessStarted(Event, frozen=True, kw_only=True):
+    """The claimed attempt has a process that waits for this to be committed, and does nothing before."""
+
+    task_run_id: str
+    epoch: int
+    process: StartedProcess
 
 
 class FlowsStarted(Event, frozen=True, kw_only=True):
@@ -157,4 +167,9 @@ class LabelsSet(Event, frozen=True, kw_only=True):
 
 
 class EngineStarted(Event, frozen=True, kw_only=True):
-    """This engine has just taken the execution over: every attempt still open belonged to an engine that is gone."""
+    """This engine has just taken the execution over: every attempt still open belonged to an engine that is gone.
+
+    `survivors` are the pids of what those attempts had started and what could not be ended, by task run.
+    """
+
+    survivors: Mapping[str, tuple[int, ...]] = field(default_factory=dict)

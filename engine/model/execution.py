@@ -38,6 +38,14 @@ class Caller(Struct, frozen=True):
     task_run_id: str
 
 
+class StartedProcess(Struct, frozen=True, kw_only=True):
+    """What it takes to find a process of this machine again, and to know that it is the same one."""
+
+    pid: int
+    started_at: str  #: in the terms of the system: unlike a pid, never the same twice, whatever the machine
+    marker: str  #: what all that it starts carries in its environment
+
+
 class Attempt(Struct, frozen=True, kw_only=True):
     """One try at running a task. `epoch` rises with every claim, so a late answer can be told from a current one."""
 
@@ -47,6 +55,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
     ended_at: datetime | None = None
     error: str | None = None
     log_file: str | None = None  #: the URI of its log, where that is not in the database
+    process: StartedProcess | None = None  #: the last that it has started
 
 
 class TaskRun(Struct, frozen=True, kw_only=True):

@@ -61,7 +61,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     _S.CREATED: frozenset({_S.QUEUED, _S.RUNNING}) | _OPEN,
     _S.QUEUED: frozenset({_S.RUNNING}) | _OPEN,
     _S.RUNNING: frozenset({_S.CREATED}) | _OPEN,  # CREATED again: the attempt was lost and may be repeated
-    _S.PAUSED: frozenset({_S.RUNNING, _S.RESTARTED}) | _OPEN,
+    _S.PAUSED: frozenset({_S.CREATED, _S.RUNNING, _S.RESTARTED}) | _OPEN,  # CREATED: a person lets it be repeated
     _S.RESTARTED: frozenset({_S.CREATED, _S.RUNNING}) | _OPEN,  # CREATED: a container that begins anew
     _S.RETRYING: frozenset({_S.CREATED, _S.RUNNING}) | _OPEN,
     _S.KILLING: frozenset({_S.KILLED, _S.FAILED, _S.CANCELLED, _S.RETRIED}),

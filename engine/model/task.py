@@ -12,6 +12,8 @@ from engine.model.properties import Retry
 
 TaskId = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]*$", min_length=1, max_length=256)]
 LogLevel = Literal["ERROR", "WARN", "INFO", "DEBUG", "TRACE"]
+#: What becomes of a task run whose engine died under it: it runs again, it has failed, or a person decides.
+OnLost = Literal["RERUN", "FAIL", "PAUSE"]
 
 
 class TaskCache(Definition):
@@ -33,6 +35,7 @@ class Task(Definition):
     allow_warning: bool = False
     timeout: str | None = None  #: ISO-8601 duration or an expression; of one attempt
     retry: Retry | None = None
+    on_lost: OnLost | None = None  #: None: as the container around it; in the end RERUN
     log_level: LogLevel | None = None
     log_to_file: bool = False
     task_cache: TaskCache | None = None  #: of a container it means nothing

@@ -23,7 +23,7 @@ from engine.errors import PenstockError, TaskCancelled
 from engine.expressions import Functions, language
 from engine.model import file_uri
 from engine.model.containers import ROUND
-from engine.model.execution import Execution, TaskRun
+from engine.model.execution import Execution, StartedProcess, TaskRun
 from engine.model.flow import Flow, RunnableTask
 from engine.ports import Cipher, Clock, LogLine, Metric
 from engine.runtime.keyvalues import KeyValues
@@ -35,7 +35,7 @@ from engine.sdk.changes import Changes
 from engine.sdk.executions import Executions
 from engine.sdk.files import FileAccess
 from engine.sdk.inner import run_inner
-from engine.sdk.process.policy import ProcessPolicy, StartedProcess
+from engine.sdk.process.policy import ProcessPolicy
 
 TRACE = 5
 #: The stop signal of work that nobody can stop, because it runs inside the loop.

@@ -11,11 +11,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, Protocol
 
+from engine.model.execution import StartedProcess
 from engine.model.state import State
 from engine.sdk.executions import Executions
 from engine.sdk.files import FileAccess
 from engine.sdk.keyvalues import KeyValues
-from engine.sdk.process.policy import ProcessPolicy, StartedProcess
+from engine.sdk.process.policy import ProcessPolicy
 
 LogLevel = Literal["ERROR", "WARN", "INFO", "DEBUG", "TRACE"]
 

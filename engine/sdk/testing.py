@@ -29,6 +29,7 @@ from engine.errors import NotFound, PluginBroken, RetryLater, TaskCancelled, Tas
 from engine.expressions import Functions, evaluate, render
 from engine.model import file_uri
 from engine.model.events import Effects
+from engine.model.execution import StartedProcess
 from engine.model.state import State
 from engine.sdk.changes import NOTHING, Changes
 from engine.sdk.context import LOG_LEVELS
@@ -40,7 +41,7 @@ from engine.sdk.folder import load_folder
 from engine.sdk.inner import run_inner
 from engine.sdk.memory_files import MemoryFiles
 from engine.sdk.outputs import plain
-from engine.sdk.process.policy import ProcessPolicy, StartedProcess
+from engine.sdk.process.policy import ProcessPolicy
 from engine.sdk.properties import prepared
 from engine.sdk.task import RESERVED, Task
 

@@ -11,11 +11,11 @@ from math import isfinite
 from operator import attrgetter
 from typing import Any
 
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 from rpds import HashTrieMap
 
 from engine.errors import UsageError
-from engine.model.execution import Attempt, Caller, Execution, History, Item, StateChange, TaskRun
+from engine.model.execution import Attempt, Caller, Execution, History, Item, StartedProcess, StateChange, TaskRun
 from engine.model.keyvalue import KeyValue, ValueType
 from engine.model.state import AttemptState, State
 from engine.ports import ExecutionSummary, FlowRecord, LogLine, Metric, SecretRecord
@@ -63,8 +63,10 @@ def _attempt_json(attempt: Attempt) -> str:
     # By hand, like histories: every task run has both, and the encoder takes three times as long.
     ended = "null" if attempt.ended_at is None else to_micros(attempt.ended_at)
     error = "null" if attempt.error is None else to_json(attempt.error)
-    log_file = "" if attempt.log_file is None else f",{to_json(attempt.log_file)}"
-    return f'[{attempt.epoch},"{attempt.state.value}",{to_micros(attempt.started_at)},{ended},{error}{log_file}]'
+    rest = "" if attempt.log_file is None and attempt.process is None else f",{to_json(attempt.log_file)}"
+    if attempt.process is not None:
+        rest += f",{to_json(astuple(attempt.process))}"
+    return f'[{attempt.epoch},"{attempt.state.value}",{to_micros(attempt.started_at)},{ended},{error}{rest}]'
 
 
 def _attempts(text: str) -> tuple[Attempt, ...]:
@@ -75,9 +77,10 @@ def _attempts(text: str) -> tuple[Attempt, ...]:
             started_at=from_micros(started),
             ended_at=maybe_from_micros(ended),
             error=error,
-            log_file=log_file[0] if log_file else None,
+            log_file=rest[0] if rest else None,
+            process=StartedProcess(pid=rest[1][0], started_at=rest[1][1], marker=rest[1][2]) if rest[1:] else None,
         )
-        for epoch, state, started, ended, error, *log_file in from_json(text)
+        for epoch, state, started, ended, error, *rest in from_json(text)
     )
 
 
@@ -240,12 +243,19 @@ def read_summary(row: Row) -> ExecutionSummary:
 
 
 def flow_row(flow: FlowRecord) -> tuple[Any, ...]:
-    created_at = to_micros(flow.created_at)
-    return to_text(flow.namespace), to_text(flow.id), flow.revision, to_text(flow.source), created_at, flow.disabled
+    return (
+        to_text(flow.namespace),
+        to_text(flow.id),
+        flow.revision,
+        to_text(flow.source),
+        to_micros(flow.created_at),
+        flow.disabled,
+        flow.deleted,
+    )
 
 
 def read_flow(row: Row) -> FlowRecord:
-    namespace, id_, revision, source, created_at, disabled = row
+    namespace, id_, revision, source, created_at, disabled, deleted = row
     return FlowRecord(
         namespace=from_text(namespace),
         id=from_text(id_),
@@ -253,6 +263,7 @@ def read_flow(row: Row) -> FlowRecord:
         source=from_text(source),
         created_at=from_micros(created_at),
         disabled=bool(disabled),
+        deleted=bool(deleted),
     )
 
 

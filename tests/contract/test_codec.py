@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import StoreError
-from engine.model.execution import Attempt, Execution, StateChange, TaskRun
+from engine.model.execution import Attempt, Execution, StartedProcess, StateChange, TaskRun
 from engine.model.state import AttemptState, State
 from engine.store import codec, rows, tables
 
@@ -33,6 +33,8 @@ attempts = st.builds(
     started_at=instants,
     ended_at=st.none() | instants,
     error=st.none() | texts,
+    log_file=st.none() | texts,
+    process=st.none() | st.builds(StartedProcess, pid=whole, started_at=texts, marker=texts),
 )
 task_runs = st.builds(
     TaskRun,

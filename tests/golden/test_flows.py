@@ -1,12 +1,12 @@
 """Every case in `flows/`: a flow, what its tasks answer, and the states, the order and the outputs that follow.
 
 Type names in capitals are short for the real ones. An answer is a state, or a map of `state`, `outputs`, and `effects`
-on the execution, or a list of them by attempt; its key is a task id, or `id[value]` inside a loop. Without an answer a
-task succeeds and gives its id. For a task that begins executions the answer may be `flows`: how each of them ends, a
-map of `state` and `outputs`. What follows from that the task itself says, so its own properties count. `refused` names
-the executions that hold all places when this one first asks for one; after that there is a place. `resume` lists what
-persons do, one after the other, whenever all else waits for them: the inputs that they give, or null. `restarts` is how
-often it is restarted after it has ended.
+on the execution, or a list of them by attempt; LOST is the end of the engine while the task runs. Its key is a task id,
+or `id[value]` inside a loop. Without an answer a task succeeds and gives its id. For a task that begins executions the
+answer may be `flows`: how each of them ends, a map of `state` and `outputs`. What follows from that the task itself
+says, so its own properties count. `refused` names the executions that hold all places when this one first asks for one;
+after that there is a place. `resume` lists what persons do, one after the other, whenever all else waits for them: the
+inputs that they give, or null. `restarts` is how often it is restarted after it has ended.
 """
 
 from __future__ import annotations
@@ -90,6 +90,8 @@ def by_script(answers: dict[str, Any], flow: Flow) -> Any:
         if "flows" in said:
             with closing(FakeContext(variables={"taskrun": {}})) as context:
                 return with_flows(flow.tree.places[run.task_id].task, run, said["flows"], context)
+        if said.get("state") == "LOST":
+            return {"lost": True}
         state = State(said.get("state", "SUCCESS"))
         failed = state is State.FAILED
         rest = {"error": "scripted"} if failed else dict(succeed(run))

@@ -30,7 +30,7 @@ from engine.model.state import State
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 #: What a task answers: from its task run to the rest of an AttemptFinished. With `calls`, ids of executions, it has
-#: begun these and waits for them; they have ended when it ends.
+#: begun these and waits for them; they have ended when it ends. With `lost` its engine dies instead.
 Answers = Callable[[TaskRun], Mapping[str, Any]]
 
 
@@ -63,6 +63,7 @@ class Play:
         self.started: list[tuple[str, int]] = []  #: attempts whose effects may have happened
         self.stopped: list[str] = []
         self.evaluations: list[Evaluate] = []
+        self.dies = False  #: with the end of this step
 
     def step(self, event: Event) -> None:
         """Decide one event and put what follows from it into `waiting`."""
@@ -77,6 +78,9 @@ class Play:
             assert dict(fresh.index) == dict(kept.index), "the index is that of the task runs"
         for command in decision.commands:
             self.perform(command)
+        if self.dies:
+            self.dies = False
+            self.crash(self.execution)
 
     def perform(self, command: object) -> None:
         match command:
@@ -87,6 +91,9 @@ class Play:
                 run = self.execution.task_runs[command.task_run_id]
                 self.started.append((run.id, command.epoch))
                 answer = dict(self.answers(run))
+                if answer.get("lost"):
+                    self.dies = True
+                    return
                 about = {"task_run_id": run.id, "epoch": command.epoch}
                 if "calls" in answer:
                     self.waiting.append(FlowsStarted(at=self.tick(), calls=answer.pop("calls"), **about))

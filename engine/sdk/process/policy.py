@@ -1,4 +1,4 @@
-"""What the owner of an installation decides about commands, and what is recorded of each that is started."""
+"""What the owner of an installation decides about commands, and how what they start is told from all else."""
 
 from __future__ import annotations
 
@@ -29,11 +29,3 @@ class ProcessPolicy(Struct, frozen=True, kw_only=True):
         """What a command sees of the engine's environment. Always true: no `PENSTOCK_*` and `SECRET_*` by default."""
         globs = (*_ALWAYS, *self.pass_env)
         return {name: value for name, value in environ.items() if any(fnmatchcase(name, glob) for glob in globs)}
-
-
-class StartedProcess(Struct, frozen=True, kw_only=True):
-    """What it takes to find a process again, and to know that it is the same one."""
-
-    pid: int
-    started_at: str  #: in the terms of the system: unlike a pid, never the same twice
-    marker: str  #: the value of MARKER in all that it starts

@@ -18,9 +18,10 @@ from uuid import uuid4
 from msgspec import Struct
 
 from engine.errors import TaskFailed
+from engine.model.execution import StartedProcess
 from engine.sdk.context import RunContext
 from engine.sdk.process import supervisor
-from engine.sdk.process.policy import MARKER, StartedProcess
+from engine.sdk.process.policy import MARKER
 from engine.sdk.process.spool import Spool
 
 Stream = Literal["stdout", "stderr"]

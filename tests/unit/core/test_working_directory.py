@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.core import Facts
-from engine.model.events import RestartRequested
+from engine.model.events import RestartRequested, ResumeRequested
 from engine.model.state import AttemptState, State
 from tests.simulation.play import Play, told
 from tests.unit.core.playing import playing
@@ -48,3 +48,20 @@ def test_a_restart_runs_all_of_it_again() -> None:
     play.waiting = [RestartRequested(at=play.tick())]
     assert play.run().state is State.SUCCESS
     assert len(play.started) == 3 + 2
+
+
+def test_what_must_not_run_twice_counts_only_once_it_has_begun() -> None:
+    play = crashed_in_the_middle(playing(TASKS.replace("id: two,", "id: two, onLost: FAIL,")))
+    assert play.run().state is State.SUCCESS, "`two` had not begun"
+    play = crashed_in_the_middle(playing(TASKS.replace("id: one,", "id: one, onLost: FAIL,")))
+    assert play.run().state is State.FAILED
+    assert told(play.execution) == ["before SUCCESS", "wd FAILED"]
+
+
+def test_a_person_lets_all_of_it_run_again() -> None:
+    play = crashed_in_the_middle(playing(TASKS.replace("id: one,", "id: one, onLost: PAUSE,")))
+    assert play.run().state is State.PAUSED
+    assert play.execution.awaits_decision
+    play.waiting = [ResumeRequested(at=play.tick())]
+    assert play.run().state is State.SUCCESS
+    assert told(play.execution) == ["before SUCCESS", "wd SUCCESS", "one SUCCESS", "two SUCCESS"]

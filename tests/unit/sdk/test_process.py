@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from engine.errors import TaskCancelled, TaskFailed
+from engine.model.execution import StartedProcess
 from engine.sdk.process import supervisor
-from engine.sdk.process.policy import MARKER, ProcessPolicy, StartedProcess
+from engine.sdk.process.policy import MARKER, ProcessPolicy
 from engine.sdk.process.running import Ended, Limits, Stream, run_process
 from engine.sdk.testing import FakeContext
 
