@@ -1,0 +1,173 @@
+"""`judge`: whether an execution that has come to a state starts a flow, by one Flow trigger of it.
+
+Any execution of any flow may come by, so that a condition cannot be answered is often no mistake: it reads what only
+some flows have. One no among the conditions settles it then. Where nothing does, the trigger's author is told by an
+execution that failed if the trigger names that flow, and else by a line in the log. So two flows that watch all others
+for failures do not fail each other for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+from functools import partial
+
+from msgspec.structs import replace
+
+from engine.core.conditions import holds
+from engine.core.facts import Facts
+from engine.core.rendering import answer
+from engine.core.triggering import gathering
+from engine.core.triggering.entries import matches, names
+from engine.core.triggering.memory import Memory, Satisfied
+from engine.core.triggering.upstream import Upstream
+from engine.core.triggering.verdict import Verdict, every, furnished, reason, some
+from engine.errors import ExpressionError
+from engine.expressions import Functions, truthy
+from engine.model.conditions import MultipleCondition, Not, Or
+from engine.model.execution import Execution
+from engine.model.flow import Flow
+from engine.model.listeners import Condition
+from engine.model.state import State
+from engine.model.triggers import FlowTrigger
+
+Held = Mapping[str, Mapping[str, Satisfied]]
+
+
+def judge(
+    flow: Flow,
+    trigger: FlowTrigger,
+    upstream_flow: Flow,
+    upstream: Execution,
+    state: State,
+    at: datetime,
+    memory: Memory,
+    functions: Functions,
+    facts: Facts,
+) -> Verdict:
+    """What becomes of it that `upstream` came to `state` at an instant, for a trigger of `flow` with its `memory`.
+
+    `upstream` may have gone on since. Never by executions of the same flow. Windows are on the clocks of
+    `functions.zone` unless they name others. Raises ExpressionError only for what other functions can tell.
+    """
+    nothing = Verdict(memory=memory)
+    if state not in trigger.states or (upstream.namespace, upstream.flow_id) == (flow.namespace, flow.id):
+        return nothing
+    case = _Case(Upstream(flow, trigger, upstream_flow, replace(upstream, state=state), facts, functions), at)
+    try:
+        if not case.is_considered():
+            return nothing
+    except ExpressionError as error:
+        return case.untold(reason(error), nothing)
+    return case.decided(memory)
+
+
+class _Case:
+    """A trigger and what came by."""
+
+    def __init__(self, upstream: Upstream, at: datetime) -> None:
+        self._upstream = upstream
+        self._at = at
+        self._trigger = upstream.trigger
+        self._subject = upstream.subject()
+        self._own = gathering.own(self._trigger)
+        self._all = [*self._own, *gathering.among(self._trigger.conditions)]
+
+    def is_considered(self) -> bool:
+        """Whether `when` and all conditions hold that remember nothing. Raises ExpressionError."""
+        plain = (condition for condition in self._trigger.conditions if not gathering.gathers(condition))
+        return every([partial(self._when), *(partial(holds, condition, self._subject) for condition in plain)])
+
+    def decided(self, memory: Memory) -> Verdict:
+        """What follows for that which is gathered, and whether it is complete by now."""
+        held, trouble, counts = self._gathered(memory)
+        complete = self._complete(held) if counts else ()
+        try:
+            if self._is_fulfilled(complete):
+                return self._fired(held, complete)
+        except ExpressionError as error:
+            trouble = trouble or reason(error)
+        verdict = Verdict(memory=_remembering(held) if counts else memory)
+        return self.untold(trouble, verdict) if trouble is not None else verdict
+
+    def untold(self, trouble: str, verdict: Verdict) -> Verdict:
+        """What follows from something that cannot be told."""
+        fires = names(self._trigger, self._upstream.execution)
+        variables = self._upstream.variables(()) if fires else {}
+        return replace(verdict, fires=fires, problem=trouble, variables=variables)
+
+    # -- what has been gathered
+
+    def _gathered(self, memory: Memory) -> tuple[dict[str, dict[str, Satisfied]], str | None, bool]:
+        """All that is satisfied within its window, the first thing that cannot be told, and whether this one counts."""
+        trouble: str | None = None
+        counts = False
+        this = self._as_satisfied()
+        held: dict[str, dict[str, Satisfied]] = {}
+        for each in self._all:
+            new: dict[str, Satisfied] = {}
+            for name, entry in each.entries.items():
+                try:
+                    if matches(entry, self._subject):
+                        new[name] = this
+                except ExpressionError as error:
+                    trouble = trouble or reason(error)
+            held[each.id] = each.held(memory.satisfied.get(each.id, {}), new, self._at, self._subject.functions.zone)
+            counts = counts or this in held[each.id].values()
+        return held, trouble, counts
+
+    def _as_satisfied(self) -> Satisfied:
+        execution = self._upstream.execution
+        return Satisfied(
+            execution_id=execution.id,
+            namespace=execution.namespace,
+            flow_id=execution.flow_id,
+            state=execution.state,
+            at=self._at,
+            outputs=execution.outputs or {},
+        )
+
+    def _complete(self, held: Held) -> set[str]:
+        return {each.id for each in self._all if len(held[each.id]) >= each.needed}
+
+    def _is_fulfilled(self, complete: Collection[str]) -> bool:
+        """Whether what is complete is enough. Raises ExpressionError."""
+        if not all(each.id in complete for each in self._own):
+            return False
+        gathered = (condition for condition in self._trigger.conditions if gathering.gathers(condition))
+        return every(self._asking(condition, complete) for condition in gathered)
+
+    def _asking(self, condition: Condition, complete: Collection[str]) -> Callable[[], bool]:
+        return lambda: self._holds(condition, complete)
+
+    def _holds(self, condition: Condition, complete: Collection[str]) -> bool:
+        """Whether a condition holds, when those that remember are as complete as they are."""
+        match condition:
+            case MultipleCondition():
+                return condition.id in complete
+            case Or():
+                return some(self._asking(inner, complete) for inner in condition.inner)
+            case Not():
+                return not some(self._asking(inner, complete) for inner in condition.inner)
+        return holds(condition, self._subject)
+
+    # -- what comes of it
+
+    def _fired(self, held: Held, complete: Collection[str]) -> Verdict:
+        begun_anew = {each.id for each in self._all if each.resets and each.id in complete}
+        memory = _remembering({name: one for name, one in held.items() if name not in begun_anew})
+        variables = self._upstream.variables(one for each in held.values() for one in each.values())
+        verdict = Verdict(fires=True, variables=variables, memory=memory)
+        context = self._upstream.context(variables)
+        try:
+            return furnished(verdict, self._upstream.flow, self._trigger, context, self._subject.functions)
+        except ExpressionError as error:
+            return self.untold(reason(error), verdict)
+
+    def _when(self) -> bool:
+        when, subject = self._trigger.when, self._subject
+        return when is None or truthy(answer("when", when, subject.context, subject.functions, subject.written_in))
+
+
+def _remembering(held: Held) -> Memory:
+    return Memory(satisfied={name: one for name, one in held.items() if one})
