@@ -29,6 +29,7 @@ class FlowRecord(Struct, frozen=True, kw_only=True):
     source: str
     created_at: datetime
     disabled: bool = False
+    deleted: bool = False  #: the flow ends with this revision, until it is stored again
 
 
 class LogLine(Struct, frozen=True, kw_only=True):

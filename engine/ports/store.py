@@ -28,8 +28,11 @@ class Store(SchedulingStore, Protocol):
     def save_flow(self, namespace: str, flow_id: str, source: str, *, at: datetime, disabled: bool) -> FlowRecord:
         """Store a source as the newest revision. The same source as the newest one gives that one back."""
 
+    def delete_flow(self, namespace: str, flow_id: str, *, at: datetime) -> bool:
+        """Add a last revision which says that the flow is deleted; those before it stay. False when there is none."""
+
     def flow(self, namespace: str, flow_id: str, revision: int | None = None) -> FlowRecord | None:
-        """A revision, by default the newest."""
+        """A revision, by default the newest; the newest of a flow that is deleted is none."""
 
     def flows(self, namespace: str | None = None) -> list[FlowRecord]:
         """The newest revision of every flow, of a namespace and those below it if one is named; by namespace and id."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, insert, or_, select
+from msgspec.structs import replace
+from sqlalchemy import func, insert, not_, or_, select
 
 from engine.ports import FlowRecord
 from engine.store import rows
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 def save(
     connection: Connection, namespace: str, flow_id: str, source: str, *, at: datetime, disabled: bool
 ) -> FlowRecord:
-    newest = one(connection, namespace, flow_id, None)
-    if newest is not None and newest.source == source:
-        return newest
-    revision = newest.revision + 1 if newest else 1
+    last = _last(connection, namespace, flow_id)
+    if last is not None and last.source == source and not last.deleted:
+        return last
+    revision = last.revision + 1 if last else 1
     record = FlowRecord(
         namespace=namespace, id=flow_id, revision=revision, source=source, created_at=at, disabled=disabled
     )
@@ -30,7 +31,22 @@ def save(
     return record
 
 
+def delete(connection: Connection, namespace: str, flow_id: str, *, at: datetime) -> bool:
+    last = _last(connection, namespace, flow_id)
+    if last is None or last.deleted:
+        return False
+    gone = replace(last, revision=last.revision + 1, created_at=at, deleted=True)
+    connection.execute(insert(flows).values(rows.flow_row(gone)))
+    return True
+
+
 def one(connection: Connection, namespace: str, flow_id: str, revision: int | None) -> FlowRecord | None:
+    last = _last(connection, namespace, flow_id, revision)
+    return None if last is not None and last.deleted and revision is None else last
+
+
+def _last(connection: Connection, namespace: str, flow_id: str, revision: int | None = None) -> FlowRecord | None:
+    """This revision, or else the last one, though it may say that the flow is deleted."""
     query = select(flows).where(flows.c.namespace == to_text(namespace), flows.c.id == to_text(flow_id))
     if revision is not None:
         query = query.where(flows.c.revision == revision)
@@ -45,5 +61,5 @@ def newest_of_each(connection: Connection, namespace: str | None) -> list[FlowRe
         newest = newest.where(or_(flows.c.namespace == to_text(namespace), below))
     each = newest.group_by(flows.c.namespace, flows.c.id).subquery()
     same = (flows.c.namespace == each.c.namespace) & (flows.c.id == each.c.id) & (flows.c.revision == each.c.revision)
-    query = select(flows).join(each, same).order_by(flows.c.namespace, flows.c.id)
+    query = select(flows).join(each, same).where(not_(flows.c.deleted)).order_by(flows.c.namespace, flows.c.id)
     return [rows.read_flow(row) for row in connection.execute(query)]

@@ -11,6 +11,8 @@ from datetime import datetime
 from threading import RLock
 from typing import Any
 
+from msgspec.structs import replace
+
 from engine.errors import Fenced
 from engine.model.execution import Caller, Execution, TaskRun
 from engine.model.keyvalue import KeyValue
@@ -54,7 +56,7 @@ class MemoryStore(MemoryScheduling):
     def save_flow(self, namespace: str, flow_id: str, source: str, *, at: datetime, disabled: bool) -> FlowRecord:
         with self._lock:
             revisions = self._flows.setdefault((namespace, flow_id), [])
-            if not revisions or revisions[-1].source != source:
+            if not revisions or revisions[-1].source != source or revisions[-1].deleted:
                 record = FlowRecord(
                     namespace=namespace,
                     id=flow_id,
@@ -66,16 +68,25 @@ class MemoryStore(MemoryScheduling):
                 revisions.append(rows.read_flow(rows.flow_row(record)))
             return revisions[-1]
 
+    def delete_flow(self, namespace: str, flow_id: str, *, at: datetime) -> bool:
+        with self._lock:
+            last = self.flow(namespace, flow_id)
+            if last is not None:
+                gone = replace(last, revision=last.revision + 1, created_at=at, deleted=True)
+                self._flows[(namespace, flow_id)].append(rows.read_flow(rows.flow_row(gone)))
+        return last is not None
+
     def flow(self, namespace: str, flow_id: str, revision: int | None = None) -> FlowRecord | None:
         with self._lock:
             revisions = self._flows.get((namespace, flow_id), [])
-            fitting = [each for each in revisions if revision in (None, each.revision)]
-            return fitting[-1] if fitting else None
+            if revision is None:
+                return revisions[-1] if revisions and not revisions[-1].deleted else None
+            return next((each for each in revisions if each.revision == revision), None)
 
     def flows(self, namespace: str | None = None) -> list[FlowRecord]:
         with self._lock:
             names = sorted(key for key in self._flows if _is_within(key[0], namespace))
-            return [self._flows[key][-1] for key in names]
+            return [self._flows[key][-1] for key in names if not self._flows[key][-1].deleted]
 
     def commit(self, changes: Sequence[ExecutionChange]) -> None:
         executions: dict[str, Row] = {}

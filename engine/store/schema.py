@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 #: The newest migration, which is the schema of `engine.store.tables`. Numbers have four digits and rise.
-VERSION = "0004"
+VERSION = "0005"
 
 
 def ensure_schema(database: Database, migrations: Path | None = None) -> None:

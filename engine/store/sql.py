@@ -41,6 +41,10 @@ class SqlStore:
         with self.database.writing() as connection:
             return flows.save(connection, namespace, flow_id, source, at=at, disabled=disabled)
 
+    def delete_flow(self, namespace: str, flow_id: str, *, at: datetime) -> bool:
+        with self.database.writing() as connection:
+            return flows.delete(connection, namespace, flow_id, at=at)
+
     def flow(self, namespace: str, flow_id: str, revision: int | None = None) -> FlowRecord | None:
         with self.database.reading() as connection:
             return flows.one(connection, namespace, flow_id, revision)

@@ -47,6 +47,7 @@ flows = Table(
     Column("source", Text, nullable=False),
     Column("created_at", _INSTANT, nullable=False),
     Column("disabled", Boolean, nullable=False),
+    Column("deleted", Boolean, nullable=False, server_default=false()),
 )
 
 executions = Table(
