@@ -15,6 +15,7 @@ from engine.ports.records import (
 )
 from engine.ports.scheduling import SchedulingStore
 from engine.ports.store import Store
+from engine.ports.upkeep import UpkeepStore
 
 __all__ = [
     "PROGRESS",
@@ -32,4 +33,5 @@ __all__ = [
     "SchedulingStore",
     "SecretRecord",
     "Store",
+    "UpkeepStore",
 ]

@@ -20,9 +20,10 @@ from engine.ports.records import (
     SecretRecord,
 )
 from engine.ports.scheduling import SchedulingStore
+from engine.ports.upkeep import UpkeepStore
 
 
-class Store(SchedulingStore, Protocol):
+class Store(SchedulingStore, UpkeepStore, Protocol):
     """Where state lives. Every write verb is one transaction; an exception means that nothing was written."""
 
     def save_flow(self, namespace: str, flow_id: str, source: str, *, at: datetime, disabled: bool) -> FlowRecord:
@@ -78,11 +79,18 @@ class Store(SchedulingStore, Protocol):
         """
 
     def purge(
-        self, execution_ids: Sequence[str], *, executions: bool = True, logs: bool = True, metrics: bool = True
+        self,
+        execution_ids: Sequence[str],
+        *,
+        executions: bool = True,
+        logs: bool = True,
+        metrics: bool = True,
+        at_most: int | None = None,
     ) -> Removed:
         """Remove what is wanted of these executions, as far as they are over. Logs and metrics go with their execution.
 
-        Each call is one transaction, so name some hundreds at a time.
+        Each call is one transaction, so name some hundreds at a time. `at_most` so many log lines and metrics go in it;
+        when there are as many, the executions themselves stay for another call.
         """
 
     def purge_logs(self, where: LogFilter) -> int:

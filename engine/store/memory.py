@@ -6,6 +6,8 @@ a commit is checked as a whole before any of it is kept.
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from threading import RLock
@@ -185,14 +187,53 @@ class MemoryStore(MemoryScheduling):
         return was_there
 
     def purge(
-        self, execution_ids: Sequence[str], *, executions: bool = True, logs: bool = True, metrics: bool = True
+        self,
+        execution_ids: Sequence[str],
+        *,
+        executions: bool = True,
+        logs: bool = True,
+        metrics: bool = True,
+        at_most: int | None = None,
     ) -> Removed:
+        room = sys.maxsize if at_most is None else at_most
         with self._lock:
             over = [id_ for id_ in execution_ids if _is_over(self._executions.get(id_))]
-            lines = sum(len(self._logs.pop(id_, ())) for id_ in over if logs or executions)
-            values = sum(len(self._metrics.pop(id_, ())) for id_ in over if metrics or executions)
-            whole = sum(self.delete(id_) for id_ in over if executions)
+            lines = _taken(self._logs, over, room) if logs or executions else 0
+            values = _taken(self._metrics, over, room - lines) if metrics or executions else 0
+            whole = sum(self.delete(id_) for id_ in over) if executions and lines + values < room else 0
         return Removed(executions=whole, logs=lines, metrics=values)
+
+    def expendable(
+        self, *, ended_before: datetime | None = None, flow: tuple[str, str] | None = None, limit: int = 100
+    ) -> list[ExecutionSummary]:
+        with self._lock:
+            over = {id_: row for id_, row in self._executions.items() if _is_over(row)}
+            callers = {id_: codec.maybe_from_text(row[_CALLER][0]) for id_, row in over.items()}
+            free = [over[id_] for id_, by in callers.items() if by not in self._executions or by in over]
+        every = (rows.read_summary([row[place] for place in _SUMMARY]) for row in free)
+        found = [
+            each
+            for each in every
+            if flow in (None, (each.namespace, each.flow_id))
+            and (ended_before is None or (each.ended_at is not None and each.ended_at < ended_before))
+        ]
+        return sorted(found, key=lambda each: (each.started_at, each.id))[:limit]
+
+    def flow_sizes(self) -> Mapping[tuple[str, str], int]:
+        with self._lock:
+            return Counter((codec.from_text(row[1]), codec.from_text(row[2])) for row in self._executions.values())
+
+    def whole(self, *, after: str = "", limit: int = 100) -> list[Execution]:
+        with self._lock:
+            ids = sorted(id_ for id_ in self._executions if id_ > after)[:limit]
+            found = [self.execution(id_) for id_ in ids]
+        return [execution for execution in found if execution is not None]
+
+    def size(self) -> int | None:
+        return None
+
+    def shrink(self) -> bool:
+        return False
 
     def purge_logs(self, where: LogFilter) -> int:
         with self._lock:
@@ -246,6 +287,11 @@ class MemoryStore(MemoryScheduling):
         with self._lock:
             stale = [pair for pair in pairs if self._last_set(pair) == pair.updated_at]
             return sum(self.kv_delete(pair.namespace, pair.key) for pair in stale)
+
+    def kv_forget(self, at: datetime, *, limit: int = 100) -> int:
+        with self._lock:
+            pairs = [pair for pair in self.kv_list() if pair.expires_at is not None and pair.expires_at <= at][:limit]
+            return sum(self.kv_delete(pair.namespace, pair.key) for pair in pairs)
 
     def _last_set(self, pair: KeyValue) -> datetime | None:
         stored = self.kv_get(pair.namespace, pair.key)
@@ -302,6 +348,17 @@ def _check_task_run(run: TaskRun, stored: Row | None, *, new: bool) -> None:
     reopening = rows.reopens(run) and epoch < run.epoch
     if epoch > run.epoch or (state in _TERMINAL and not reopening):
         raise Fenced(f"task run {run.id} is {state} under epoch {epoch} in the store; this write has epoch {run.epoch}")
+
+
+def _taken(kept: dict[str, list[Row]], ids: Sequence[str], at_most: int) -> int:
+    """Remove rows of these executions, at most so many; how many."""
+    taken = 0
+    for id_ in ids:
+        of_it = kept.get(id_, [])
+        count = min(len(of_it), at_most - taken)
+        del of_it[:count]
+        taken += count
+    return taken
 
 
 def _is_over(row: Row | None) -> bool:

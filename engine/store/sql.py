@@ -27,7 +27,7 @@ from engine.ports import (
     Removed,
     SecretRecord,
 )
-from engine.store import codec, flows, keyvalues, reading, removing, rows, scheduling, tables, writing
+from engine.store import codec, flows, keyvalues, reading, removing, rows, scheduling, tables, upkeep, writing
 from engine.store.database import Database
 
 
@@ -101,10 +101,37 @@ class SqlStore:
             return removing.one(connection, execution_id)
 
     def purge(
-        self, execution_ids: Sequence[str], *, executions: bool = True, logs: bool = True, metrics: bool = True
+        self,
+        execution_ids: Sequence[str],
+        *,
+        executions: bool = True,
+        logs: bool = True,
+        metrics: bool = True,
+        at_most: int | None = None,
     ) -> Removed:
+        wanted = {"whole": executions, "of_logs": logs, "of_metrics": metrics}
         with self.database.writing() as connection:
-            return removing.finished(connection, execution_ids, whole=executions, of_logs=logs, of_metrics=metrics)
+            return removing.finished(connection, execution_ids, **wanted, at_most=at_most)
+
+    def expendable(
+        self, *, ended_before: datetime | None = None, flow: tuple[str, str] | None = None, limit: int = 100
+    ) -> list[ExecutionSummary]:
+        with self.database.reading() as connection:
+            return upkeep.expendable(connection, ended_before=ended_before, flow=flow, limit=limit)
+
+    def flow_sizes(self) -> Mapping[tuple[str, str], int]:
+        with self.database.reading() as connection:
+            return upkeep.flow_sizes(connection)
+
+    def whole(self, *, after: str = "", limit: int = 100) -> list[Execution]:
+        with self.database.reading() as connection:
+            return upkeep.whole(connection, after=after, limit=limit)
+
+    def size(self) -> int | None:
+        return self.database.size
+
+    def shrink(self) -> bool:
+        return self.database.shrink()
 
     def purge_logs(self, where: LogFilter) -> int:
         with self.database.writing() as connection:
@@ -142,6 +169,10 @@ class SqlStore:
     def kv_purge(self, pairs: Sequence[KeyValue]) -> int:
         with self.database.writing() as connection:
             return keyvalues.remove_unchanged(connection, pairs)
+
+    def kv_forget(self, at: datetime, *, limit: int = 100) -> int:
+        with self.database.writing() as connection:
+            return upkeep.forget_expired(connection, at, limit)
 
     def secret_get(self, key: str) -> str | None:
         with self.database.reading() as connection:

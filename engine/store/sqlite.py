@@ -178,7 +178,7 @@ class SqliteDatabase(Database):
             driver = _driver(connection)
             if driver.execute("PRAGMA auto_vacuum").fetchone()[0] != _INCREMENTAL:
                 return False  # a file made before that was chosen; `compact` changes it
-            driver.execute(_SHRINK).fetchall()  # each row is a page: it works as long as it is asked
+            driver.executescript(_SHRINK).close()  # it gives a page for each step; `execute` makes but one
             unused: int = driver.execute("PRAGMA freelist_count").fetchone()[0]
         return unused > 0
 
