@@ -18,7 +18,7 @@ CORRELATION_ID = "system.correlationId"
 BROKEN_SLA = "system.sla"
 #: When the first of several executions began that retry each other.
 RETRIED_SINCE = "system.retriedSince"
-#: What an execution does not hand on to those that it starts.
+#: What an execution does not hand on to those that it starts, nor to one that does it again.
 ITS_OWN = frozenset({BROKEN_SLA, RETRIED_SINCE})
 
 

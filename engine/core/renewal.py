@@ -29,12 +29,13 @@ def successor(draft: Draft, policy: Retry) -> Execution | None:
     seconds = retry_delay(policy, execution.id, execution.attempt_number, first_start(execution), draft.at)
     if seconds is None:
         return None
+    again = replay(draft.flow, execution, successor_id(execution.id), draft.at)
     return replace(
-        replay(draft.flow, execution, successor_id(execution.id), draft.at),
+        again,
         due=draft.at + timedelta(seconds=seconds),
         attempt_number=execution.attempt_number + 1,
         caller=execution.caller,
-        labels={**execution.labels, RETRIED_SINCE: first_start(execution).isoformat()},
+        labels={**again.labels, RETRIED_SINCE: first_start(execution).isoformat()},
     )
 
 

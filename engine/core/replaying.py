@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from engine.core.context import ancestors
 from engine.core.draft import Draft
 from engine.core.facts import Facts
+from engine.core.labels import ITS_OWN
 from engine.core.refusal import refusal
 from engine.core.restarting import to_restart
 from engine.core.topology import followers, goes_one_by_one
@@ -52,7 +53,7 @@ def replay(
         state=State.CREATED,
         history=(StateChange(State.CREATED, at),),
         inputs=execution.inputs if inputs is None else inputs,
-        labels=execution.labels,
+        labels={name: value for name, value in execution.labels.items() if name not in ITS_OWN},
         trigger=execution.trigger,
         parent_id=execution.id,
         original_id=execution.original_id or execution.id,

@@ -5,6 +5,9 @@ The first promise that is broken counts: a label of the engine's remembers it, a
 
 from __future__ import annotations
 
+from datetime import datetime
+from itertools import pairwise
+
 from engine.core.draft import Draft
 from engine.core.labels import BROKEN_SLA
 from engine.core.starting import PENDING, Unanswerable, ask
@@ -16,7 +19,7 @@ from engine.model.events import DeadlinePassed, Evaluated, Event
 from engine.model.execution import Execution
 from engine.model.flow import Flow
 from engine.model.policy import Sla
-from engine.model.state import State
+from engine.model.state import TERMINAL, State
 
 #: How an assertion is named when a worker must evaluate it: this, and the id of the promise.
 ASSERTION = "sla."
@@ -29,23 +32,27 @@ def is_open(execution: Execution) -> bool:
 
 
 def watch(draft: Draft) -> None:
-    """Set the deadlines. They count from when the execution began, or would have if it had had a place; or from its
-    restart."""
-    execution = draft.execution
-    if not draft.flow.sla or not is_open(execution):
+    """Set the deadlines."""
+    if not draft.flow.sla or not is_open(draft.execution):
         return
-    begun = next((at for state, at in execution.history if state is not State.CREATED), draft.at)
-    if execution.attempt_number > 1:
-        restarts = (at for state, at in reversed(execution.history) if state is State.RESTARTED)
-        begun = next(restarts, begun)
     for sla in draft.flow.sla:
         if sla.duration is not None:
-            draft.command(SetDeadline(sla.id, begun + parse_duration(sla.duration)))
+            draft.command(SetDeadline(sla.id, _deadline(draft, sla.duration)))
+
+
+def _deadline(draft: Draft, duration: str) -> datetime:
+    """It counts from when the execution began, or would have if it had had a place; or from its restart."""
+    history = draft.execution.history
+    restarts = (new.at for old, new in pairwise(history) if new.state is State.RESTARTED and old.state in TERMINAL)
+    begun = next((at for state, at in history if state is not State.CREATED), draft.at)
+    return max(restarts, default=begun) + parse_duration(duration)
 
 
 def deadline_passed(draft: Draft, event: DeadlinePassed) -> None:
     sla = promise(draft.flow, event.sla_id)
-    if sla is not None and is_open(draft.execution):
+    if sla is None or sla.duration is None or not is_open(draft.execution):
+        return
+    if event.at >= _deadline(draft, sla.duration):  # else it was set before a restart
         _broken(draft, sla, f"it takes longer than {sla.duration}")
 
 
