@@ -266,7 +266,7 @@ def _taskrun(declared: Declared, site: Site) -> Type | None:
     node = site.node
     if node is None:
         return ANY
-    fields: dict[str, Type] = {"id": TEXT, "startDate": MOMENT, "attemptsCount": INT}
+    fields: dict[str, Type] = {"id": TEXT, "startDate": MOMENT, "attemptsCount": INT, "idempotencyKey": TEXT}
     if node.parent is not None:
         fields["parentId"] = TEXT
     if node.valued and node.parent is not None:

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from engine.core.facts import Facts
+from engine.core.idempotency import idempotency_key
 from engine.core.labels import nested
 from engine.core.ledger import Ledger, Path, path_of, rebuild
 from engine.expressions.faults import Unavailable
@@ -75,6 +76,13 @@ class Context(Mapping[str, Any]):
     def values_of(self, run: TaskRun) -> tuple[str, ...]:
         """The loop values that lead to a task run, outermost first."""
         return path_of(self.execution.task_runs, run)[1:]
+
+    @cached_property
+    def idempotency_key(self) -> str | None:
+        """By which a service outside can tell that this task run has asked it before."""
+        if self.run is None:
+            return None
+        return idempotency_key(self.flow, self.run, tuple(ancestors(self.execution, self.run)))
 
     @cached_property
     def _way(self) -> tuple[tuple[Container, str], ...]:
@@ -257,6 +265,7 @@ def _taskrun(context: Context) -> dict[str, Any] | None:
         "parentId": run.parent_id,
         "value": run.value,
         "iteration": run.iteration,
+        "idempotencyKey": context.idempotency_key,
     }
     return {name: value for name, value in fields.items() if value is not None}
 

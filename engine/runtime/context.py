@@ -5,7 +5,6 @@ Log lines and metrics leave through `emit` as soon as they are made, masked; the
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import shutil
 import tempfile
@@ -117,9 +116,9 @@ class AttemptContext(Changes):
 
     @property
     def idempotency_key(self) -> str:
-        run = self.assignment.run
-        values = "\0".join(self._context.values_of(run))
-        return hashlib.sha256(f"{run.execution_id}\0{run.task_id}\0{values}".encode()).hexdigest()
+        key = self._context.idempotency_key
+        assert key is not None
+        return key
 
     def now(self) -> datetime:
         return self.assignment.clock.now()

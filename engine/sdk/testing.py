@@ -242,7 +242,7 @@ def run_task(
         "flow": {"id": "flow", "namespace": "test", "revision": 1},
         "execution": {"id": "execution", "startDate": START},
         "task": {"id": task_id, "type": task_class.TYPE},
-        "taskrun": {"id": "taskrun", "startDate": START, "attemptsCount": 1},
+        "taskrun": {"id": "taskrun", "startDate": START, "attemptsCount": 1, "idempotencyKey": "idempotency-key"},
         "outputs": outputs or {},
         "vars": vars or {},
     }

@@ -23,6 +23,10 @@ from engine.sdk.http import (
     texts,
 )
 
+#: What a server may do twice when it is asked twice, unless it knows the key.
+_CHANGING = ("POST", "PUT", "PATCH")
+_KEY = "Idempotency-Key"
+
 
 class _Asking(sdk.Task):
     """What all tasks here have in common: the request."""
@@ -56,8 +60,11 @@ class _Asking(sdk.Task):
             changes["ssl"] = self.ssl_options
         return self.options.model_copy(update=changes)
 
-    def _request(self, open_file: Callable[[str], Any]) -> HttpRequest:
+    def _request(self, open_file: Callable[[str], Any], idempotency_key: str | None = None) -> HttpRequest:
         headers = {name: texts(value) for name, value in (self.headers or {}).items() if value is not None}
+        method = self.method.upper()
+        if idempotency_key is not None and method in _CHANGING and _KEY.lower() not in map(str.lower, headers):
+            headers[_KEY] = idempotency_key
         named = next((name for name in headers if name.lower() == "content-type"), "Content-Type")
         type_ = self.content_type or headers.pop(named, None)
         content, fields = None, None
@@ -70,9 +77,7 @@ class _Asking(sdk.Task):
             content, type_ = form(self.form_data), type_ or FORM_TYPE
         if type_ is not None:
             headers[named] = type_
-        return HttpRequest(
-            uri=self._address(), method=self.method.upper(), headers=headers, content=content, fields=fields
-        )
+        return HttpRequest(uri=self._address(), method=method, headers=headers, content=content, fields=fields)
 
     def _address(self) -> str:
         if not self.params:
@@ -112,6 +117,9 @@ class Request(
         ),
     )
 
+    idempotency_key: bool = True
+    """Whether a POST, PUT or PATCH carries the header `Idempotency-Key`, unless `headers` has one: the same for every
+    attempt of the task run (`taskrun.idempotencyKey`), so that a server that knows it does not do the work twice."""
     encrypt_body: Annotated[bool, sdk.Static()] = False
     """Only false: outputs are not encrypted here."""
 
@@ -134,7 +142,8 @@ class Request(
 
     def run(self, ctx: sdk.RunContext) -> Output:
         with ExitStack() as files:
-            request = self._request(lambda uri: files.enter_context(ctx.open_file(uri)))
+            key = ctx.idempotency_key if self.idempotency_key else None
+            request = self._request(lambda uri: files.enter_context(ctx.open_file(uri)), key)
             with exchange(request, self._settings(), ctx.check_cancelled) as answer:
                 _tell(ctx, request, answer)
                 body = answer.text()

@@ -59,6 +59,25 @@ def test_what_is_sent(web: Web, properties: dict[str, Any], type_: str, body: by
     assert asked.headers.get_all("Content-Type") == [type_]
 
 
+@pytest.mark.parametrize(
+    ("properties", "key"),
+    [
+        ({"method": "POST"}, ["idempotency-key"]),
+        ({"method": "put", "body": "x"}, ["idempotency-key"]),
+        ({"method": "PATCH"}, ["idempotency-key"]),
+        ({"method": "DELETE"}, None),
+        ({}, None),
+        ({"method": "POST", "idempotencyKey": False}, None),
+        ({"method": "POST", "headers": {"idempotency-key": "mine"}}, ["mine"]),
+    ],
+)
+def test_what_changes_something_carries_a_key(web: Web, properties: dict[str, Any], key: list[str] | None) -> None:
+    web.pages["/to"] = Reply("taken")
+    result = request(web, "/to", **properties)
+    assert result.state == "SUCCESS", result.error
+    assert web.asked[0].headers.get_all("Idempotency-Key") == key
+
+
 def test_headers_parameters_and_signing_in(web: Web) -> None:
     web.pages["/"] = Reply("in")
     task = {
