@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
@@ -16,6 +17,7 @@ from engine.catalog import Catalog
 from engine.core import Facts
 from engine.core.inputs import Ask
 from engine.core.labels import execution_labels
+from engine.errors import NotFound
 from engine.expressions import keep_compiled
 from engine.files.local import LocalFiles
 from engine.model.events import (
@@ -34,7 +36,7 @@ from engine.runtime import environment
 from engine.runtime.actions import Actions, Revision
 from engine.runtime.cipher import KEY_FILE, InstanceCipher
 from engine.runtime.clock import SystemClock
-from engine.runtime.creation import Creator, NewExecution
+from engine.runtime.creation import Creator, NewExecution, Origin
 from engine.runtime.dispatcher import Dispatcher
 from engine.runtime.followers import OnChange
 from engine.runtime.guest import patiently
@@ -47,7 +49,7 @@ from engine.runtime.outside import Outside
 from engine.runtime.ownership import Ownership
 from engine.runtime.secrets import Secrets, StoredSecrets
 from engine.runtime.world import World
-from engine.runtime.writes import SaveFlow, Write
+from engine.runtime.writes import DeleteFlow, SaveFlow, Write
 from engine.sdk.process.policy import ProcessPolicy
 from engine.settings import Settings, find_project, load_settings, make_home
 from engine.store import open_store
@@ -171,40 +173,25 @@ class Engine:
     def _new_host(self, loop: Loop) -> Host:
         dispatcher = self._dispatcher
         actions = self._actions
-        return Host(
-            loop,
+        begin, resume, ask, replay = (
             dispatcher.begin_for_guest,
             dispatcher.resume,
             actions.ask,
             actions.replay_for_guest,
-            write=self._write,
-            now=self._clock.now,
         )
+        return Host(loop, begin, resume, ask, replay, self._write, self._clock.now)
 
     @cached_property
     def _actions(self) -> Actions:
-        return Actions(
-            self._ownership,
-            self._dispatcher,
-            self.library,
-            self._creator,
-            self.facts,
-            self._clock,
-            store=lambda: self.store,
-            files=lambda: self.files,
-            on_wait=lambda why: self.on_wait(why),
-        )
+        made_of = (self._ownership, self._dispatcher, self.library, self._creator, self.facts, self._clock)
+        return Actions(*made_of, lambda: self.store, lambda: self.files, self._wait)
 
     @cached_property
     def _dispatcher(self) -> Dispatcher:
-        return Dispatcher(
-            self._ownership,
-            lambda: self.store,
-            self.library,
-            self._creator,
-            self._clock,
-            on_wait=lambda why: self.on_wait(why),
-        )
+        return Dispatcher(self._ownership, lambda: self.store, self.library, self._creator, self._clock, self._wait)
+
+    def _wait(self, why: str) -> None:
+        self.on_wait(why)
 
     @property
     def loop(self) -> Loop:
@@ -233,13 +220,18 @@ class Engine:
         """The newest stored revision of NAMESPACE/ID or NAMESPACE.ID. Raises NotFound, UsageError if ambiguous."""
         return self.library.record(name)
 
-    def push(self, flow: Flow) -> int:
-        """Store a flow without running it, for others to call; the number of its revision."""
-        assert flow.source is not None, "a flow that was loaded knows its text"
-        at = self._clock.now()
-        return self._write(
-            SaveFlow(namespace=flow.namespace, id=flow.id, source=flow.source, disabled=flow.disabled, at=at)
-        )
+    def push(self, flow: Flow, origin: str = "push") -> int:
+        """Store a flow without running it, and switch its triggers on; the number of its revision.
+
+        `origin` is the file that it comes from.
+        """
+        return self._write(SaveFlow.of(flow, origin, self._clock.now()))
+
+    def delete_flow(self, namespace: str, flow_id: str) -> None:
+        """Delete a flow; its executions keep the revision that they run. Raises NotFound."""
+        self.library.forget(namespace, flow_id)
+        if not self._write(DeleteFlow(namespace=namespace, id=flow_id, at=self._clock.now())):
+            raise NotFound(f"there is no flow {namespace}/{flow_id}", hint="see `penstock flows list`")
 
     # -- executions
 
@@ -254,6 +246,12 @@ class Engine:
         Raises InputsInvalid, IllegalState for a disabled flow, and whatever `load` raises.
         """
         return self._dispatcher.submit(self._create(flow, inputs, labels))
+
+    def start(
+        self, flow: Flow, inputs: Mapping[str, Any], labels: Mapping[str, str], due: datetime | None = None
+    ) -> Execution:
+        """Begin an execution of a stored flow at its very revision, where this engine owns the database."""
+        return self._dispatcher.start(self._creator.create(flow, inputs, labels, origin=Origin(due=due)))
 
     def run(
         self,
@@ -383,10 +381,13 @@ class Engine:
         """Go on with every execution whose engine is gone, in the engine that owns the database. Returns their ids."""
         return self._dispatcher.recover()
 
-    def close(self) -> None:
-        """Finish what other commands handed over, commit what finishes now, release everything. Safe to call twice."""
+    def close(self, grace: float | None = None) -> None:
+        """Finish what other commands handed over, commit what finishes now, release everything. Safe to call twice.
+
+        With a `grace` nothing new begins, and what has not finished so many seconds later is left for its next owner.
+        """
         try:
-            self._ownership.end(self.on_wait)
+            self._ownership.end(self.on_wait, grace)
         finally:
             if "store" in self.__dict__:
                 self.store.close()

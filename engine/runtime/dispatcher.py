@@ -86,6 +86,11 @@ class Dispatcher:
         stored = replace(new.execution, flow_revision=self._library.keep(new.flow, new.source).revision)
         return self._ownership.loop.submit(new.flow, stored).result()
 
+    def start(self, new: NewExecution) -> Execution:
+        """Begin an execution of a revision that is stored, in the loop of this engine. Returns once it is committed."""
+        with new.uploaded(self.is_stored):
+            return self._ownership.loop.submit(new.flow, new.execution).result()
+
     def _hand_over(self, new: NewExecution) -> bool:
         """Have the engine that owns the database begin the execution; False when that is this one."""
         guest = self._ownership.guest

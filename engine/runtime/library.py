@@ -76,6 +76,10 @@ class Library:
             )
         return self.read(record)
 
+    def forget(self, namespace: str, flow_id: str) -> None:
+        """A flow is deleted: its text is not its newest revision any more."""
+        self._newest.pop((namespace, flow_id), None)
+
     def keep(self, flow: Flow, source: str) -> FlowRecord:
         """Store the text of a flow as its newest revision, unless it is that already."""
         key = (flow.namespace, flow.id)

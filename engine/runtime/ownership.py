@@ -82,18 +82,25 @@ class Ownership:
         """The way to whoever may own the database, as long as this engine does not."""
         return self.guest if self.running is None else None
 
-    def end(self, on_wait: Callable[[str], None]) -> None:
-        """Finish what other commands handed over, commit what finishes now, and stop. Safe to call twice."""
-        grace = 0.0  # if somebody does not want to wait
+    def end(self, on_wait: Callable[[str], None], grace: float | None = None) -> None:
+        """Finish what other commands handed over, commit what finishes now, and stop. Safe to call twice.
+
+        With a `grace` what was handed over goes back to those commands, if it has not finished so many seconds later.
+        """
+        patience = 0.0  # if somebody does not want to wait
         try:
-            if self._host is not None:
-                self._host.finish(on_wait)
-            if self.running is not None:
-                self.running.finish(on_wait)
-            grace = STOP_GRACE
+            if grace is None:
+                self._finish(on_wait)
+            patience = STOP_GRACE if grace is None else grace
         finally:
             if self._listener is not None:
                 self._listener.close()
             if self.running is not None:
-                self.running.stop(grace)
+                self.running.stop(patience)
             self._listener = self._host = self.running = self._guest = None
+
+    def _finish(self, on_wait: Callable[[str], None]) -> None:
+        if self._host is not None:
+            self._host.finish(on_wait)
+        if self.running is not None:
+            self.running.finish(on_wait)

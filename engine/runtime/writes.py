@@ -6,7 +6,9 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from engine.model.flow import Flow
 from engine.model.keyvalue import KeyValue
+from engine.model.scheduling import Deployment
 from engine.ports import Store
 
 
@@ -61,16 +63,42 @@ class DeleteSecret(Struct, frozen=True, kw_only=True, tag="secret_delete"):
 
 
 class SaveFlow(Struct, frozen=True, kw_only=True, tag="flow_save"):
-    """Keep a flow's text as its newest revision, unless it is that already; the revision's number."""
+    """Keep a flow's text as its newest revision, unless it is that already, and deploy that; the revision's number."""
 
     namespace: str
     id: str
     source: str
     disabled: bool
     at: datetime
+    origin: str
+
+    @classmethod
+    def of(cls, flow: Flow, origin: str, at: datetime) -> SaveFlow:
+        assert flow.source is not None, "a flow that was loaded knows its text"
+        return cls(
+            namespace=flow.namespace, id=flow.id, source=flow.source, disabled=flow.disabled, at=at, origin=origin
+        )
 
     def perform(self, store: Store) -> int:
-        return store.save_flow(self.namespace, self.id, self.source, at=self.at, disabled=self.disabled).revision
+        stored = store.save_flow(self.namespace, self.id, self.source, at=self.at, disabled=self.disabled)
+        store.deploy(
+            Deployment(
+                namespace=self.namespace, flow_id=self.id, revision=stored.revision, origin=self.origin, at=self.at
+            )
+        )
+        return stored.revision
+
+
+class DeleteFlow(Struct, frozen=True, kw_only=True, tag="flow_delete"):
+    """Delete a flow with its deployment; its revisions stay for its executions. 0 when there is none."""
+
+    namespace: str
+    id: str
+    at: datetime
+
+    def perform(self, store: Store) -> int:
+        store.undeploy(self.namespace, self.id)
+        return store.delete_flow(self.namespace, self.id, at=self.at)
 
 
 class DeleteExecution(Struct, frozen=True, kw_only=True, tag="execution_delete"):
@@ -83,4 +111,4 @@ class DeleteExecution(Struct, frozen=True, kw_only=True, tag="execution_delete")
 
 
 #: Any of them; `perform` is one transaction, done or not done, and harmless to repeat.
-Write = SetKey | DeleteKey | PurgeKeys | SetSecret | DeleteSecret | SaveFlow | DeleteExecution
+Write = SetKey | DeleteKey | PurgeKeys | SetSecret | DeleteSecret | SaveFlow | DeleteFlow | DeleteExecution
