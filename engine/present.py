@@ -14,6 +14,9 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from engine.dialect.document import read
+from engine.dialect.source import decode
+from engine.errors import FlowInvalid
 from engine.model.containers import ROUND
 from engine.model.duration import format_duration
 from engine.model.execution import Attempt, Execution, History, StateChange, TaskRun
@@ -46,7 +49,13 @@ def execution_json(execution: Execution) -> Json:
         taskRunList=[task_run_json(as_shown(run, execution.task_runs)) for run in execution.in_order()],
         trigger=json_ready(execution.trigger),
         parentId=execution.parent_id,
-        originalId=execution.original_id,
+        originalId=execution.original_id or execution.id,
+        scheduleDate=iso_time(execution.due) if execution.due else None,
+        deleted=False,
+        metadata={
+            "attemptNumber": execution.attempt_number,
+            "originalCreatedDate": iso_time(execution.started_at),
+        },
         error=execution.error,
     )
 
@@ -96,6 +105,14 @@ def summary_json(summary: ExecutionSummary) -> Json:
     )
 
 
+def light_execution_json(summary: ExecutionSummary) -> Json:
+    """The same in the shape of a whole execution, with what clients rely on to be there."""
+    row = summary_json(summary)
+    ends = [("CREATED", summary.started_at), (summary.state.value, summary.ended_at)]
+    row["state"]["histories"] = [{"state": state, "date": iso_time(at)} for state, at in ends if at is not None]
+    return {**row, "originalId": summary.id, "deleted": False}
+
+
 def log_json(line: LogLine) -> Json:
     """One log line."""
     return _present(
@@ -119,6 +136,18 @@ def flow_json(record: FlowRecord, *, with_source: bool = False) -> Json:
         updated=iso_time(record.created_at),
         source=record.source if with_source else None,
     )
+
+
+def definition_json(record: FlowRecord, *, with_source: bool = False) -> Json:
+    """A stored flow with all that is written in it, as it is written, but labels always as a list."""
+    try:
+        written = read(decode(record.source, f"{record.namespace}/{record.id}")).data
+    except FlowInvalid:  # it was stored by a version that could read it
+        written = None
+    data = json_ready(written) if isinstance(written, Mapping) else {}
+    if isinstance(data.get("labels"), Mapping):
+        data["labels"] = [{"key": key, "value": value} for key, value in data["labels"].items()]
+    return {**data, **flow_json(record, with_source=with_source), "deleted": False, "draft": False}
 
 
 def _present(**fields: Any) -> Json:

@@ -69,7 +69,12 @@ class TestJson:
             "labels",
             "state",
             "taskRunList",
+            "originalId",
+            "deleted",
+            "metadata",
         ]
+        assert shown["originalId"] == shown["id"]
+        assert shown["metadata"] == {"attemptNumber": 1, "originalCreatedDate": shown["state"]["startDate"]}
         assert shown["inputs"] == {"n": [1]}
         assert shown["labels"] == [{"key": "team", "value": "a"}]
         assert shown["state"] == {
