@@ -22,6 +22,7 @@ from engine.errors import ExpressionError, PenstockError
 from engine.expressions import is_template, language
 from engine.model.diagnostic import Diagnostic, Edit, Severity
 from engine.model.flow import Container, Loop, LoopUntil, Task, WaitFor, WorkingDirectory
+from engine.model.listeners import Trigger
 from engine.sdk.shapes import as_written, shapes_of
 
 #: Properties of the engine's own that are rendered, by the name in YAML.
@@ -146,16 +147,27 @@ def _elsewhere(data: Mapping[str, Any]) -> Iterator[Written]:
 
 def _in_triggers(data: Mapping[str, Any]) -> Iterator[Written]:
     """What stands in triggers. Only the keys of what they give to an execution are rendered."""
-    from engine.model.triggers import TRIGGER_TYPES, TimedTrigger
+    from engine.model.triggers import TRIGGER_TYPES
 
     for entry_path, entry in _entries(data, "triggers"):
         model = TRIGGER_TYPES.get(str(entry.get("type")))
-        place = Place.SCHEDULE if model is not None and issubclass(model, TimedTrigger) else Place.TRIGGER
+        place = _place_of(model)
         names = entry.keys() - PROSE - _AS_WRITTEN if model is not None else entry.keys() & set(_IN_TRIGGERS)
         for name in sorted(names, key=str):
             for path, text, is_key in texts(entry[name], (*entry_path, name)):
                 if not ((is_key and name not in ("inputs", "labels")) or path[-1] in PROSE):
                     yield Written(path, text, is_key, Site(place))
+
+
+def _place_of(trigger: type[Trigger] | None) -> Place:
+    """What a trigger is about; one of a type that is not known may be about anything."""
+    from engine.model.triggers import HttpTrigger, TimedTrigger, Webhook
+
+    if trigger is None:
+        return Place.TRIGGER
+    if issubclass(trigger, TimedTrigger):
+        return Place.SCHEDULE
+    return Place.CALL if issubclass(trigger, Webhook | HttpTrigger) else Place.TRIGGER
 
 
 def _named(data: Mapping[str, Any], section: str, names: Iterable[str], place: Place) -> Iterator[Written]:

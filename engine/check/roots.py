@@ -47,7 +47,9 @@ EXTRAS = frozenset({
 _SETS_VARIABLES = ("SetVariables", "UnsetVariables")
 
 #: Roots that belong to the execution that a trigger is about.
-_UPSTREAM = frozenset({"trigger", "execution", "inputs", "outputs", "tasks", "labels"})
+_UPSTREAM = frozenset({
+    "trigger", "execution", "inputs", "outputs", "tasks", "labels", "namespace", "flowId", "state", "hasRetryAttempt",
+})  # fmt: skip
 
 
 class Place(Enum):
@@ -58,6 +60,7 @@ class Place(Enum):
     EXECUTION = auto()  #: the execution seen from outside, whatever has run in it: a listener's conditions
     TRIGGER = auto()  #: a trigger, which may be about an execution of another flow
     SCHEDULE = auto()  #: a trigger that is about a date
+    CALL = auto()  #: a trigger that is about a call, or an answer from the web
     START = auto()  #: declarations of inputs
     ANYWHERE = auto()  #: text that is rendered wherever it is used
 
@@ -184,7 +187,7 @@ class _Runs(Mapping[str, Type]):
 
 
 #: Where there is no execution yet.
-_BEFORE = (Place.START, Place.SCHEDULE)
+_BEFORE = (Place.START, Place.SCHEDULE, Place.CALL)
 #: What a trigger that is about a date knows.
 _DATES = Record({"id": TEXT, "type": TEXT, **dict.fromkeys(("date", "next", "previous"), union((TEXT, NULL)))})
 
@@ -361,7 +364,7 @@ def _trigger(declared: Declared, site: Site) -> Type | None:
 
 
 def _inputs_of(declared: Declared, site: Site) -> Type | None:
-    return None if site.place is Place.SCHEDULE else declared.inputs
+    return None if site.place in (Place.SCHEDULE, Place.CALL) else declared.inputs
 
 
 _MAKE: Mapping[str, Callable[[Declared, Site], Type | None]] = {
