@@ -7,7 +7,7 @@ from engine.core.triggering.calls import body_of, called
 from engine.core.triggering.judgement import judge
 from engine.core.triggering.memory import Memory, Satisfied
 from engine.core.triggering.responses import Response, responds
-from engine.core.triggering.rules import must_wait, stops_after
+from engine.core.triggering.rules import stops_after
 from engine.core.triggering.verdict import Verdict
 from engine.core.triggering.windows import Span, span_at
 
@@ -20,7 +20,6 @@ __all__ = [
     "body_of",
     "called",
     "judge",
-    "must_wait",
     "responds",
     "span_at",
     "stops_after",

@@ -31,7 +31,7 @@ DAY = timedelta(days=1)
 def flow(id_: str = "watcher", namespace: str = "acme.ops", **fields: Any) -> Flow:
     """A flow of one task, as the dialect reads it."""
     written = {"id": id_, "namespace": namespace, "tasks": [{"id": "rows", "type": RETURN, "format": "x"}], **fields}
-    parsed = parse(yaml.safe_dump(written), types=_CATALOG)
+    parsed = parse(yaml.safe_dump(written, sort_keys=False), types=_CATALOG)
     assert parsed.flow is not None, parsed.diagnostics
     return parsed.flow
 
