@@ -10,11 +10,16 @@
     |-- ExecutionBlocked       the flow's own checks do not let it be started         exit 1, HTTP 409
     |-- FileRefused            a URI that names no file, or one that is not theirs    exit 2, HTTP 403
     |-- TaskFailed             a task says that its work failed                       the task run is FAILED
-    |   `-- RetryLater         ... and when it is worth trying again                  the task run is RETRYING
+    |   |-- RetryLater         ... and when it is worth trying again                  the task run is RETRYING
+    |   |-- TaskTimedOut       ... that it ended itself when its time was up
+    |   `-- ProcessesLeft      ... with processes that cannot be ended                never tried again by itself
     |-- TaskCancelled          the work was told to stop, and did                     the task run is KILLED
     |-- PluginBroken           the plugin's author: cannot be imported, or misbehaves exit 2 / the task run is FAILED
     |-- StoreError             the database: unreachable, damaged, of another version exit 1, HTTP 503
     |   |-- StoreBusy          another engine owns it                                 exit 4
+    |   |-- StoreUnreachable   nobody answers just now; nothing was written           worth trying again
+    |   |-- CommitUnknown      nobody can say whether a write was done                read it again
+    |   |-- PlacesTaken        no place under a flow's limit is left for it           it waits
     |   `-- Fenced             a write by somebody who no longer owns what it writes  discarded
     `-- InvariantBroken        ourselves: a bug in the engine; please report it       exit 1
 
@@ -23,7 +28,7 @@ Any other exception that reaches a user is a bug.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 
@@ -128,6 +133,19 @@ class RetryLater(TaskFailed):
         self.seconds = seconds
 
 
+class TaskTimedOut(TaskFailed):
+    """The time of the attempt was up, and all that it had started has been ended."""
+
+
+class ProcessesLeft(TaskFailed):
+    """The attempt has ended, but not these processes of it."""
+
+    def __init__(self, pids: Iterable[int]) -> None:
+        self.pids = tuple(sorted(pids))
+        told = ", ".join(map(str, self.pids))
+        super().__init__(f"the task has ended, but not its processes {told}", hint="look at them, and end them")
+
+
 class TaskCancelled(PenstockError):
     """The work was told to stop, and stopped."""
 
@@ -146,6 +164,22 @@ class StoreBusy(StoreError):
     """Another engine owns the database."""
 
     exit_code = 4
+
+
+class StoreUnreachable(StoreError):
+    """The link to the database is broken, or nobody answers at its address just now. Nothing was written."""
+
+
+class CommitUnknown(StoreError):
+    """The link broke during a commit, and it cannot be found out whether that was done."""
+
+
+class PlacesTaken(StoreError):
+    """Executions that would begin find no place under the limit of their flow; nothing was written."""
+
+    def __init__(self, execution_ids: Sequence[str]) -> None:
+        super().__init__(f"no place is left for {', '.join(execution_ids)}; other engines run others of the flow")
+        self.execution_ids = tuple(execution_ids)
 
 
 class InvariantBroken(PenstockError):

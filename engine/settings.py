@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
-from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic import BeforeValidator, ByteSize, Field, ValidationError, field_validator
 
 from engine.errors import FlowInvalid, UsageError
 from engine.model.duration import parse_duration
@@ -100,16 +100,20 @@ class Scripts(Definition):
 
 
 class Server(Definition):
-    """Where `penstock server` listens."""
+    """Where `penstock server` listens, and who may ask it."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
+    token: str | None = Field(default=None, min_length=8)  #: what clients must know
+    names: Listed = ()  #: host names by which it is reached, beside localhost and that of the machine
 
 
 class Retention(Definition):
-    """How long ended executions are kept; None is for ever."""
+    """What is kept of executions that have ended; null is without limit."""
 
-    executions: str | None = None
+    executions: str | None = "P90D"  #: how long
+    executions_per_flow: int | None = Field(default=100_000, ge=1)
+    size: ByteSize | None = Field(default=ByteSize(5_000_000_000), ge=1)  #: of a SQLite database, such as `5 GB`
 
     @field_validator("executions")
     @classmethod
@@ -117,6 +121,19 @@ class Retention(Definition):
         if text is not None and parse_duration(text) <= timedelta():
             raise ValueError("a retention must be longer than nothing")
         return text
+
+    @property
+    def age(self) -> timedelta | None:
+        """`executions` as a length of time."""
+        return None if self.executions is None else parse_duration(self.executions)
+
+
+class Triggers(Definition):
+    """How flows are started without a person."""
+
+    #: What becomes of dates that went by while nobody watched, where a trigger does not say.
+    recover_missed_schedules: Literal["ALL", "LAST", "NONE"] = "ALL"
+    catch_up: int = Field(default=100, ge=0, le=1000)  #: how many of them are made up for, at most, of each trigger
 
 
 class Executor(Definition):
@@ -140,6 +157,7 @@ class Settings(Definition):
     scripts: Scripts = Field(default_factory=Scripts.model_construct)
     server: Server = Field(default_factory=Server.model_construct)
     retention: Retention = Field(default_factory=Retention.model_construct)
+    triggers: Triggers = Field(default_factory=Triggers.model_construct)
     executor: Executor = Field(default_factory=Executor.model_construct)
 
 

@@ -27,7 +27,7 @@ MAX_FUNCTION_LINES = 60
 #: From the top down. A unit may import its own layer and those below, never one above; within a layer, no cycles.
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"cli", "api", "web"}),
-    frozenset({"app", "present", "check"}),
+    frozenset({"app", "parts", "present", "check"}),
     frozenset({"runtime", "store", "files", "settings", "sources"}),
     frozenset({"core", "ports", "sdk", "catalog"}),
     frozenset({"dialect", "expressions"}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
@@ -42,6 +43,9 @@ class SchedulingStore(Protocol):
 
     def heard(self, announcements: Sequence[int]) -> None:
         """These need not be heard again."""
+
+    def alone(self, what: str) -> AbstractContextManager[bool]:
+        """While the block runs, no other engine is in a block of this name; False when another one is."""
 
     def states(self, execution_ids: Sequence[str]) -> Mapping[str, State]:
         """The states of those executions that there are."""

@@ -8,8 +8,11 @@ from msgspec import Struct
 
 from engine.model.flow import Flow
 from engine.model.keyvalue import KeyValue
-from engine.model.scheduling import Deployment
+from engine.model.scheduling import Deployment, TriggerState
 from engine.ports import Store
+
+#: How many log lines and metrics one transaction removes with executions.
+PURGED_ROWS = 2000
 
 
 class SetKey(Struct, frozen=True, kw_only=True, tag="kv_set"):
@@ -110,5 +113,50 @@ class DeleteExecution(Struct, frozen=True, kw_only=True, tag="execution_delete")
         return store.purge([self.id]).executions
 
 
+class PurgeExecutions(Struct, frozen=True, kw_only=True, tag="executions_purge"):
+    """Remove executions as far as they are over, in steps: how many rows went in this one, 0 when there is no more."""
+
+    ids: tuple[str, ...]
+
+    def perform(self, store: Store) -> int:
+        removed = store.purge(self.ids, at_most=PURGED_ROWS)
+        return removed.executions + removed.logs + removed.metrics
+
+
+class MoveTrigger(Struct, frozen=True, kw_only=True, tag="trigger_move"):
+    """Remember some fields of a trigger, such as whether it is disabled."""
+
+    state: TriggerState
+    fields: tuple[str, ...]
+
+    def perform(self, store: Store) -> int:
+        store.move_trigger(self.state, self.fields)
+        return 1
+
+
+class Undeploy(Struct, frozen=True, kw_only=True, tag="undeploy"):
+    """Switch the triggers of a flow off; 0 when they were not on."""
+
+    namespace: str
+    id: str
+
+    def perform(self, store: Store) -> int:
+        return store.undeploy(self.namespace, self.id)
+
+
 #: Any of them; `perform` is one transaction, done or not done, and harmless to repeat.
-Write = SetKey | DeleteKey | PurgeKeys | SetSecret | DeleteSecret | SaveFlow | DeleteFlow | DeleteExecution
+Write = (
+    SetKey
+    | DeleteKey
+    | PurgeKeys
+    | SetSecret
+    | DeleteSecret
+    | SaveFlow
+    | DeleteFlow
+    | DeleteExecution
+    | PurgeExecutions
+    | MoveTrigger
+    | Undeploy
+)
+#: Those after which what is watched may be other than before.
+ABOUT_TRIGGERS = (SaveFlow, DeleteFlow, MoveTrigger, Undeploy)

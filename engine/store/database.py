@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 
-from engine.errors import Fenced, StoreError
+from engine.errors import Fenced, StoreError, StoreUnreachable
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Dialect
@@ -31,6 +31,8 @@ _SQLITE_HINTS = {
     "SQLITE_IOERR": "The disk reports an error. Look at the system's log before you trust this disk.",
     "SQLITE_TOOBIG": "A value is larger than SQLite takes (1 GB). Write it to a file and store its URI.",
 }
+#: How PostgreSQL's codes begin where there is no link, no room for one, or it starts, stops, or lets nobody in.
+_NO_SERVER = ("08", "53300", "57P")
 _DAMAGED = (_SQLITE_HINTS["SQLITE_NOTADB"], _SQLITE_HINTS["SQLITE_CORRUPT"])
 
 
@@ -76,6 +78,10 @@ class Database(ABC):
     def own(self, socket: str | None) -> None:  # noqa: B027 - a server lets many write; nothing to do is right
         """Take the right to write, or raise StoreBusy; `socket` is where its owner listens."""
 
+    def alone(self, what: str) -> AbstractContextManager[bool]:
+        """Whether no other engine is in a block of this name. Here no other writes at all."""
+        return nullcontext(enter_result=True)
+
     @abstractmethod
     def close(self) -> None:
         """Release everything. Safe to call twice."""
@@ -98,11 +104,20 @@ def translated(name: str, repair: Callable[[], str] | None = None) -> Iterator[N
         hint = _hint(error)
         if repair is not None and hint is not None and hint.startswith(_DAMAGED):
             hint = f"{hint} {repair()}"
-        raise StoreError(f"the database {name} failed: {_reason(error)}", hint=hint) from error
+        kind = StoreUnreachable if _is_unreachable(error) else StoreError
+        raise kind(f"the database {name} failed: {_reason(error)}", hint=hint) from error
     except SQLAlchemyError as error:
         raise StoreError(f"the database {name} failed: {error}") from error
     except OverflowError as error:
         raise StoreError(f"a number is too large for the database {name}: {error}") from error
+
+
+def _is_unreachable(error: DBAPIError) -> bool:
+    """Whether the server, rather than the statement, is why it failed. A SQLite file is always there, or never."""
+    code = getattr(error.orig, "sqlstate", "")
+    if code is None:
+        return isinstance(error, OperationalError)  # it never came to the server
+    return error.connection_invalidated or code.startswith(_NO_SERVER)
 
 
 def _reason(error: DBAPIError) -> str:

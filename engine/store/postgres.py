@@ -10,20 +10,23 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import URL, create_engine
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 
-from engine.errors import StoreError, UsageError
+from engine.errors import CommitUnknown, UsageError
 from engine.store.database import Database, translated
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
 
 _CONNECT_SECONDS = 10
-_UNDECIDED_SECONDS = 30  # how long the server may take to notice that the link of a transaction is gone
+_UNDECIDED_SECONDS = 300  # how long the server may be away, or take to notice that the link is gone
+_THIS_TRANSACTION = "SELECT pg_current_xact_id()::text, pg_postmaster_start_time()::text"
+_NEVER_HEARD_OF = "22023"  # the server's word for the number of a transaction that is to come
 _MIGRATION_LOCK = 0x70656E73  # any number, as long as it is always the same
 
 
@@ -46,14 +49,14 @@ class PostgresDatabase(Database):
             transaction = connection.begin()
             try:
                 yield connection
-                number = int(connection.exec_driver_sql("SELECT pg_current_xact_id()::text").scalar_one())
+                number, server = connection.exec_driver_sql(_THIS_TRANSACTION).one()
             except BaseException:
                 transaction.rollback()
                 raise
             try:
                 transaction.commit()
             except DBAPIError as error:
-                if not error.connection_invalidated or not self._was_committed(number):
+                if not error.connection_invalidated or not self._was_committed(number, server):
                     raise
 
     @contextmanager
@@ -82,28 +85,51 @@ class PostgresDatabase(Database):
             hint="`VACUUM FULL` does it at once, and locks each table for it.",
         )
 
+    @contextmanager
+    def alone(self, what: str) -> Iterator[bool]:
+        with translated(self.name), self._engine.connect() as connection:
+            number = int.from_bytes(sha256(f"penstock/{what}".encode()).digest()[:8], signed=True)
+            is_alone = bool(connection.exec_driver_sql("SELECT pg_try_advisory_lock(%s)", (number,)).scalar_one())
+            connection.commit()
+            try:
+                yield is_alone
+            finally:
+                if is_alone:
+                    connection.exec_driver_sql("SELECT pg_advisory_unlock(%s)", (number,))
+                    connection.commit()
+
     def close(self) -> None:
         self._engine.dispose()
 
-    def _was_committed(self, number: int) -> bool:
-        """What became of a transaction whose COMMIT was sent but never answered."""
+    def _was_committed(self, number: str, server: str) -> bool:
+        """What became of a transaction whose COMMIT was sent but never answered.
+
+        `server` is when the server was started then: one that crashed may give a number that was lost once more.
+        """
         deadline = time.monotonic() + _UNDECIDED_SECONDS
-        status: str | None = None
         while time.monotonic() < deadline:
-            try:
-                with self._engine.connect() as connection:
-                    query = "SELECT pg_xact_status(%s::xid8)"
-                    status = connection.exec_driver_sql(query, (str(number),)).scalar_one()
-            except DBAPIError:
-                status = "unreachable"
-            if status in ("committed", "aborted"):
+            status, same = self._status(number, server)
+            if status == "committed" and not same:
+                break
+            if status in ("committed", "aborted") or (status is not None and not same):
                 return status == "committed"
             time.sleep(0.05)
-        raise StoreError(
-            f"{self.name} lost the link during a commit and could not say for {_UNDECIDED_SECONDS} s whether "
-            f"transaction {number} was applied ({status or 'unknown'})",
-            hint="Restart this engine: it reads what is stored and goes on from there.",
+        raise CommitUnknown(
+            f"{self.name} lost the link during a commit and cannot say whether transaction {number} was applied",
+            hint="Read again what is stored, and go on from there.",
         )
+
+    def _status(self, number: str, server: str) -> tuple[str | None, bool]:
+        """How the transaction stands, None while nobody answers; and whether it is the same server that says so."""
+        try:
+            with self._engine.connect() as connection:
+                same = connection.exec_driver_sql("SELECT pg_postmaster_start_time()::text").scalar_one() == server
+                query = "SELECT pg_xact_status(%s::xid8)"
+                return connection.exec_driver_sql(query, (number,)).scalar_one() or "forgotten", same
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) == _NEVER_HEARD_OF:
+                return "aborted", False
+            return None, False
 
 
 def _engine(url: URL) -> Engine:

@@ -6,6 +6,7 @@ Always true: an exception out of a writing verb means that nothing of it was wri
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -26,6 +27,7 @@ from engine.ports import (
     Metric,
     Removed,
     SecretRecord,
+    SharingStore,
 )
 from engine.store import codec, flows, keyvalues, reading, removing, rows, scheduling, tables, upkeep, writing
 from engine.store.database import Database
@@ -33,6 +35,8 @@ from engine.store.database import Database
 
 class SqlStore:
     """The `Store` on SQLite or PostgreSQL. Open it with `engine.store.open_store`."""
+
+    sharing: SharingStore | None = None
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -229,6 +233,9 @@ class SqlStore:
     def heard(self, announcements: Sequence[int]) -> None:
         with self.database.writing() as connection:
             scheduling.heard(connection, announcements)
+
+    def alone(self, what: str) -> AbstractContextManager[bool]:
+        return self.database.alone(what)
 
     def states(self, execution_ids: Sequence[str]) -> Mapping[str, State]:
         with self.database.reading() as connection:

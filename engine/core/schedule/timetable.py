@@ -65,7 +65,7 @@ class Timetable:
         self.trigger = trigger
         self.zone = zone_of(trigger.timezone, zone)
         self._facts = facts or Facts()
-        self._functions = replace(functions, zone=self.zone) if functions else Functions(zone=self.zone)
+        self.functions = replace(functions, zone=self.zone) if functions else Functions(zone=self.zone)
         self._cron = (
             Cron.parse(trigger.cron, with_seconds=trigger.with_seconds) if isinstance(trigger, Schedule) else None
         )
@@ -152,7 +152,7 @@ class Timetable:
     def inputs(self, variables: Mapping[str, str]) -> dict[str, Any]:
         """The inputs that the trigger gives to an execution. Raises ExpressionError."""
         given: dict[str, Any] = deep(
-            self.trigger.inputs, self.context(variables), self._functions, language(self.flow.expressions)
+            self.trigger.inputs, self.context(variables), self.functions, language(self.flow.expressions)
         )
         return given
 
@@ -167,7 +167,7 @@ class Timetable:
         told = deep(
             trigger.dates if isinstance(trigger.dates, str) else list(trigger.dates),
             self.context({"id": trigger.id, "type": trigger.type}),
-            self._functions,
+            self.functions,
             written_in,
         )
         if not isinstance(told, list):
@@ -213,11 +213,11 @@ class Timetable:
         if not self._is_conditional:
             return True
         context = self.context(_Candidate(self, date))
-        subject = Subject(flow=self.flow, context=context, functions=self._functions)
+        subject = Subject(flow=self.flow, context=context, functions=self.functions)
         if not all(holds(condition, subject) for condition in self._conditions):
             return False
         when = self.trigger.when
-        return when is None or truthy(answer("when", when, context, self._functions, language(self.flow.expressions)))
+        return when is None or truthy(answer("when", when, context, self.functions, language(self.flow.expressions)))
 
 
 class _Candidate(Mapping[str, str]):
