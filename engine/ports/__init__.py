@@ -14,13 +14,16 @@ from engine.ports.records import (
     SecretRecord,
 )
 from engine.ports.scheduling import SchedulingStore
+from engine.ports.sharing import Asked, EngineRecord, SharingStore
 from engine.ports.store import Store
 from engine.ports.upkeep import UpkeepStore
 
 __all__ = [
     "PROGRESS",
+    "Asked",
     "Cipher",
     "Clock",
+    "EngineRecord",
     "ExecutionChange",
     "ExecutionFilter",
     "ExecutionSummary",
@@ -32,6 +35,7 @@ __all__ = [
     "Removed",
     "SchedulingStore",
     "SecretRecord",
+    "SharingStore",
     "Store",
     "UpkeepStore",
 ]

@@ -65,6 +65,7 @@ class ExecutionChange(Struct, kw_only=True):
     `new_task_runs` are the ids among them that the store has never seen, `removed_task_runs` those that are gone.
     `fire` is the reason of a new execution, which is stored only if nothing has been begun for that before; `trigger`
     is how far its trigger has come by that (`PROGRESS` of it), and `announced` what those who listen are to hear.
+    `places` is set where it takes one of so many places of its flow: where engines share a store, that counts them.
     """
 
     before: Execution | None
@@ -77,6 +78,7 @@ class ExecutionChange(Struct, kw_only=True):
     fire: Fire | None = None
     trigger: TriggerState | None = None
     announced: tuple[StateChange, ...] = ()
+    places: int | None = None
 
 
 class ExecutionSummary(Struct, frozen=True, kw_only=True):

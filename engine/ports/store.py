@@ -20,11 +20,16 @@ from engine.ports.records import (
     SecretRecord,
 )
 from engine.ports.scheduling import SchedulingStore
+from engine.ports.sharing import SharingStore
 from engine.ports.upkeep import UpkeepStore
 
 
 class Store(SchedulingStore, UpkeepStore, Protocol):
     """Where state lives. Every write verb is one transaction; an exception means that nothing was written."""
+
+    @property
+    def sharing(self) -> SharingStore | None:
+        """What engines that share this store need; None where one engine has it for itself."""
 
     def save_flow(self, namespace: str, flow_id: str, source: str, *, at: datetime, disabled: bool) -> FlowRecord:
         """Store a source as the newest revision. The same source as the newest one gives that one back."""

@@ -12,6 +12,7 @@ from engine.store.memory import MemoryStore
 from engine.store.owner import Owner, OwnerRecord, owner_of
 
 if TYPE_CHECKING:
+    from engine.store.database import Database
     from engine.store.integrity import DatabaseReport
     from engine.store.sql import SqlStore
 
@@ -26,7 +27,6 @@ def open_store(url: str, *, owner: bool = False) -> SqlStore:
     """
     from engine.store.opening import open_database
     from engine.store.schema import ensure_schema
-    from engine.store.sql import SqlStore
 
     database = open_database(url, owner=owner)
     try:
@@ -34,6 +34,16 @@ def open_store(url: str, *, owner: bool = False) -> SqlStore:
     except BaseException:
         database.close()
         raise
+    return _store(database)
+
+
+def _store(database: Database) -> SqlStore:
+    if database.dialect.name == "postgresql":
+        from engine.store.shared import SharedStore
+
+        return SharedStore(database)
+    from engine.store.sql import SqlStore
+
     return SqlStore(database)
 
 
@@ -44,7 +54,6 @@ def open_as_it_is(url: str) -> SqlStore | None:
     """
     from engine.store.opening import open_database
     from engine.store.schema import VERSION, version_of
-    from engine.store.sql import SqlStore
 
     try:
         database = open_database(url, owner=False, make=False)
@@ -54,7 +63,7 @@ def open_as_it_is(url: str) -> SqlStore | None:
         with database.reading() as connection:
             version = version_of(connection, database)
         if version == VERSION:
-            return SqlStore(database)
+            return _store(database)
     except BaseException:
         database.close()
         raise

@@ -43,6 +43,8 @@ _TERMINAL = frozenset(state.value for state in TERMINAL)
 class MemoryStore(MemoryScheduling):
     """The `Store` in memory. Any thread may use it."""
 
+    sharing = None
+
     def __init__(self) -> None:
         super().__init__(RLock())
         self._flows: dict[tuple[str, str], list[FlowRecord]] = {}

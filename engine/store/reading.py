@@ -54,9 +54,13 @@ def called_by(connection: Connection, caller: Caller) -> list[ExecutionSummary]:
 
 def unfinished(connection: Connection) -> list[str]:
     oldest_first = executions.c.started_at, executions.c.id
-    open_ = or_(executions.c.state.in_(_UNFINISHED), executions.c.lingering)
-    query = select(executions.c.id).where(open_).order_by(*oldest_first)
+    query = select(executions.c.id).where(is_unfinished()).order_by(*oldest_first)
     return [from_text(id_) for id_ in connection.execute(query).scalars()]
+
+
+def is_unfinished() -> ColumnElement[bool]:
+    """That an execution is not over."""
+    return or_(executions.c.state.in_(_UNFINISHED), executions.c.lingering)
 
 
 def log_lines(
