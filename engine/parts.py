@@ -36,10 +36,11 @@ from engine.runtime.triggers import Triggers
 from engine.runtime.world import World
 from engine.runtime.writes import ABOUT_TRIGGERS, Write
 from engine.sdk.process.policy import ProcessPolicy
-from engine.settings import Settings, find_project, load_settings, make_home
+from engine.settings import DATABASE_FILE, Settings, find_project, load_settings, make_home
 from engine.store import open_store
 
 if TYPE_CHECKING:
+    from engine.runtime.retention import Retention
     from engine.runtime.scheduler import Scheduler
 
 
@@ -131,6 +132,17 @@ class Parts(ABC):
         return LocalFiles(self.home / "storage")
 
     @cached_property
+    def retention(self) -> Retention:
+        """What removes executions that were kept long enough."""
+        from engine.runtime.retention import Limits, Retention
+
+        kept = self.settings.retention
+        limits = Limits(age=kept.age, per_flow=kept.executions_per_flow, size=kept.size)
+        # Another database may have its files here too.
+        alone = self.settings.database.file == self.home / DATABASE_FILE
+        return Retention(lambda: self.store, self._write, lambda: self.files, self._clock, limits, owns_files=alone)
+
+    @cached_property
     def _creator(self) -> Creator:
         return Creator(
             clock=self._clock,
@@ -163,6 +175,7 @@ class Parts(ABC):
             outside=self.outside,
             working=self.home / "working",
             heralds=self._heralds,
+            switch_trigger=self.triggers.switch,
             process_policy=ProcessPolicy(docker=self.settings.scripts.docker, pass_env=self.settings.scripts.pass_env),
         )
 

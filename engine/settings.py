@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 FILE_NAME = "penstock.yaml"
 STATE_FOLDER = ".penstock"
+DATABASE_FILE = "penstock.db"  #: in the state folder, unless another database is chosen
 _PREFIX = "PENSTOCK_"
 _NOT_SETTINGS = frozenset({"PENSTOCK_HOME", "PENSTOCK_DEBUG", "PENSTOCK_ATTEMPT", "PENSTOCK_IDEMPOTENCY_KEY"})
 #: Whoever develops the engine sets these for its tests.
@@ -347,7 +348,7 @@ def _explain(found: Violation, document: Document | None, overrides: Mapping[Pla
 
 def _resolve(settings: Settings, project: Project) -> Settings:
     """The settings with every path absolute, seen from the project's folder."""
-    url = settings.database.url or f"sqlite:///{project.home / 'penstock.db'}"
+    url = settings.database.url or f"sqlite:///{project.home / DATABASE_FILE}"
     if found := re.fullmatch(r"sqlite:///([^/:].*)", url):
         url = f"sqlite:///{project.folder / found[1]}"
     return settings.model_copy(

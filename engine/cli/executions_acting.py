@@ -9,6 +9,7 @@ from __future__ import annotations
 import getpass
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -336,3 +337,47 @@ def delete(execution_id: str, force: bool, as_json: bool) -> int:
     else:
         click.echo(f"deleted {execution_id}")
     return 0
+
+
+@executions.command()
+@click.option("--older-than", metavar="DURATION", help="Only those that began so long ago, such as P30D or PT12H.")
+@click.option("--namespace", "-n", help="Only of this namespace and those below it.")
+@click.option("--flow", "-f", "flow_id", metavar="ID", help="Only of this flow.")
+@click.option(
+    "--state", "-s", "states", multiple=True, type=click.Choice(_ENDS, case_sensitive=False), help="Only these."
+)
+@click.option("--label", "-l", "labels", multiple=True, metavar="KEY=VALUE", help="Only those with this label.")
+@click.option("--dry-run", is_flag=True, help="Only count them.")
+@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
+def purge(older_than: str | None, labels: tuple[str, ...], *, dry_run: bool, as_json: bool, **which: Any) -> int:
+    """Delete executions that have ended, with their logs, metrics and files; at least one option says which."""
+    from engine.ports import ExecutionFilter
+
+    if older_than is None and not labels and not any(which.values()):
+        raise UsageError("say which executions are to go", hint="--older-than P30D; PT0S is all that have ended")
+    before = _ago(older_than) if older_than is not None else None
+    which["states"] = which["states"] or sorted(TERMINAL)
+    where = ExecutionFilter(**which, labels=key_values(labels, "--label"), started_before=before, limit=0)
+    if dry_run:
+        with open_history() as store:
+            told = {"executions": store.executions(where)[1]}
+    else:
+        with _engine() as engine:
+            swept = engine.retention.purge(where)
+        told = {"executions": swept.executions, "files": swept.files}
+    if as_json:
+        say_json(told)
+    else:
+        counts = " and ".join(f"{count:,} {name if count != 1 else name[:-1]}" for name, count in told.items())
+        click.echo(f"{'would delete' if dry_run else 'deleted'} {counts}")
+    return 0
+
+
+def _ago(duration: str) -> datetime:
+    from engine.model.duration import parse_duration
+    from engine.runtime.clock import SystemClock
+
+    try:
+        return SystemClock().now() - parse_duration(duration)
+    except (ValueError, OverflowError) as error:
+        raise UsageError(f"--older-than: {error}") from None

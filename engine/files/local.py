@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -90,6 +91,19 @@ class LocalFiles:
             inner = here.relative_to(top).parts
             found += [file_uri.build((*names, *inner, file)) for file in files if not (here / file).is_symlink()]
         return sorted(found)
+
+    def executions(self) -> Iterator[tuple[str, datetime]]:
+        for at, folders, _ in os.walk(self._root):
+            inner = Path(at).relative_to(self._root).parts
+            marker = file_uri.build((*inner, "-", "-"))
+            if file_uri.execution_folder_of(marker) is None:
+                folders[:] = [name for name in folders if name != _INCOMING]
+                continue
+            for name in folders:
+                with suppress(FileNotFoundError, FileRefused):  # it has just gone, or is nothing of ours
+                    changed = os.stat(os.path.join(at, name), follow_symlinks=False).st_mtime
+                    yield file_uri.join(file_uri.build(inner), name), datetime.fromtimestamp(changed, UTC)
+            folders.clear()
 
     def _path(self, uri: str) -> Path:
         """Where a file is, or would be. Raises FileRefused for a way that leads out of the folder."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import BinaryIO, Protocol
 
@@ -33,6 +34,9 @@ class Files(Protocol):
 
     def list(self, folder: str) -> list[str]:
         """The URIs of all files below a folder, sorted; none when there is no such folder."""
+
+    def executions(self) -> Iterator[tuple[str, datetime]]:
+        """The folders of executions that there are, each with when it was last changed, in no order."""
 
 
 class Clock(Protocol):

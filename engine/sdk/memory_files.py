@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import BinaryIO
 
@@ -39,6 +41,10 @@ class MemoryFiles:
     def list(self, folder: str) -> list[str]:
         above = f"{_spelled(folder)}/"
         return sorted(uri for uri in self.contents if uri.startswith(above))
+
+    def executions(self) -> Iterator[tuple[str, datetime]]:
+        folders = {folder for uri in self.contents if (folder := file_uri.execution_folder_of(uri)) is not None}
+        return ((folder, datetime.now(UTC)) for folder in folders)
 
     def _content(self, uri: str) -> bytes:
         content = self.contents.get(_spelled(uri))

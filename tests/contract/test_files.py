@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -145,3 +146,19 @@ def test_what_cannot_name_a_file_is_refused_by_every_verb(files: Files, uri: str
 def test_twice_encoded_is_a_name_like_any_other(files: Files) -> None:
     uri = put(files, f"{FOLDER}/%252e%252e")
     assert files.list(FOLDER) == [uri]
+
+
+def test_the_folders_of_executions_are_found_and_no_others(files: Files) -> None:
+    before = datetime.now(UTC) - timedelta(minutes=1)
+    one, other = "kestra:///a/b/flow/executions/e1", "kestra:///a/=executions/executions/e2"
+    for uri in (
+        f"{one}/tasks/t/r/x",
+        f"{one}/inputs/i/y",
+        f"{other}/inputs/i/z",
+        "kestra:///a/b/_files/executions.csv",
+    ):
+        put(files, uri)
+    put(files, "kestra:///a/b/flow/_kept/t/cache.zip")
+    found = dict(files.executions())
+    assert found.keys() == {one, other}
+    assert all(before < at < before + timedelta(minutes=10) for at in found.values())
