@@ -16,7 +16,7 @@ from engine.expressions.values import printed
 from engine.model.conditions import ExecutionFlow, Not
 from engine.model.execution import Execution
 from engine.model.listeners import Condition
-from engine.model.triggers import Dependency, Filter, FlowTrigger, UpstreamFlow, Where
+from engine.model.triggers import Dependency, Filter, UpstreamFlow, Where
 
 #: An entry of `dependsOn` or of preconditions, or a named condition.
 Entry = UpstreamFlow | Where | Condition
@@ -42,29 +42,22 @@ def matches(entry: Entry, subject: Subject) -> bool:
     return _is_of(entry, subject.the_execution("A Flow trigger")) and _is_like(entry, subject)
 
 
-def names(trigger: FlowTrigger, execution: Execution) -> bool:
-    """Whether the trigger says by its name that it is about this flow, so that what goes wrong is no chance."""
-    preconditions = trigger.preconditions
-    entries = (*trigger.depends_on, *(preconditions.flows if preconditions is not None else ()))
-    several = trigger.multiple_conditions.conditions.values() if trigger.multiple_conditions is not None else ()
-    return (
-        any(entry.flow_id is not None and _is_of(entry, execution) for entry in entries)
-        or any(
-            _is_named(one, execution)
-            for where in (preconditions.where if preconditions else ())
-            for one in where.filters
-        )
-        or _any_names((*trigger.conditions, *several), execution)
-    )
+def any_names(entries: Iterable[Entry], execution: Execution) -> bool:
+    """Whether some of these say by its name that they are about this flow, so that what goes wrong is no chance."""
+    return any(_names(entry, execution) for entry in entries)
 
 
-def _any_names(conditions: Iterable[Condition], execution: Execution) -> bool:
-    return any(
-        (condition.namespace, condition.flow_id) == (execution.namespace, execution.flow_id)
-        if isinstance(condition, ExecutionFlow)
-        else not isinstance(condition, Not) and _any_names(condition.inner, execution)
-        for condition in conditions
-    )
+def _names(entry: Entry, execution: Execution) -> bool:
+    match entry:
+        case Where():
+            return any(_is_named(one, execution) for one in entry.filters)
+        case UpstreamFlow():
+            return entry.flow_id is not None and _is_of(entry, execution)
+        case ExecutionFlow():
+            return (entry.namespace, entry.flow_id) == (execution.namespace, execution.flow_id)
+        case Not():
+            return False
+    return any_names(entry.inner, execution)
 
 
 def _is_named(one: Filter, execution: Execution) -> bool:

@@ -1,9 +1,9 @@
 """`judge`: whether an execution that has come to a state starts a flow, by one Flow trigger of it.
 
 Any execution of any flow may come by, so that a condition cannot be answered is often no mistake: it reads what only
-some flows have. One no among the conditions settles it then. Where nothing does, the trigger's author is told by an
-execution that failed if the trigger names that flow, and else by a line in the log. So two flows that watch all others
-for failures do not fail each other for ever.
+some flows have. One no among the conditions settles it then. Where nothing does, the trigger's author is told: by an
+execution that failed if the trigger (of an entry: the entry) names that flow, and else by a line in the log. So two
+flows that watch all others for failures do not fail each other for ever.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from functools import partial
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from engine.core.conditions import holds
 from engine.core.facts import Facts
 from engine.core.rendering import answer
 from engine.core.triggering import gathering
-from engine.core.triggering.entries import matches, names
+from engine.core.triggering.entries import any_names, matches
 from engine.core.triggering.memory import Memory, Satisfied
 from engine.core.triggering.upstream import Upstream
 from engine.core.triggering.verdict import Verdict, every, furnished, reason, some
@@ -32,6 +33,8 @@ from engine.model.state import State
 from engine.model.triggers import FlowTrigger
 
 Held = Mapping[str, Mapping[str, Satisfied]]
+#: How many of those that were spent are known by each thing that is waited for. More are not heard of again at once.
+_KNOWN = 100
 
 
 def judge(
@@ -58,8 +61,15 @@ def judge(
         if not case.is_considered():
             return nothing
     except ExpressionError as error:
-        return case.untold(reason(error), nothing)
+        return case.untold(reason(error), case.is_named, nothing)
     return case.decided(memory)
+
+
+class _Untold(Struct, frozen=True):
+    """Why an entry cannot be judged, and whether the entry names the flow that it is judged by."""
+
+    reason: str
+    is_named: bool
 
 
 class _Case:
@@ -78,43 +88,50 @@ class _Case:
         plain = (condition for condition in self._trigger.conditions if not gathering.gathers(condition))
         return every([partial(self._when), *(partial(holds, condition, self._subject) for condition in plain)])
 
+    @property
+    def is_named(self) -> bool:
+        """Whether the trigger says by its name that it is about this flow."""
+        entries = [*self._trigger.conditions, *(entry for each in self._own for entry in each.entries.values())]
+        return any_names(entries, self._upstream.execution)
+
     def decided(self, memory: Memory) -> Verdict:
         """What follows for that which is gathered, and whether it is complete by now."""
-        held, trouble, counts = self._gathered(memory)
+        held, told, counts = self._gathered(memory)
         complete = self._complete(held) if counts else ()
         try:
             if self._is_fulfilled(complete):
-                return self._fired(held, complete)
+                return self._fired(memory, held, complete)
         except ExpressionError as error:
-            trouble = trouble or reason(error)
-        verdict = Verdict(memory=_remembering(held) if counts else memory)
-        return self.untold(trouble, verdict) if trouble is not None else verdict
+            return self.untold(reason(error), self.is_named, _remembering(memory, held))
+        verdict = _remembering(memory, held) if counts else Verdict(memory=memory)
+        if told and (not counts or told[0].is_named):
+            return self.untold(told[0].reason, told[0].is_named, verdict)
+        return verdict
 
-    def untold(self, trouble: str, verdict: Verdict) -> Verdict:
-        """What follows from something that cannot be told."""
-        fires = names(self._trigger, self._upstream.execution)
-        variables = self._upstream.variables(()) if fires else {}
-        return replace(verdict, fires=fires, problem=trouble, variables=variables)
+    def untold(self, trouble: str, is_named: bool, verdict: Verdict) -> Verdict:
+        """What follows from something that cannot be told, where that concerns a flow by its name or by chance."""
+        variables = self._upstream.variables(()) if is_named else {}
+        return replace(verdict, fires=is_named, problem=trouble, variables=variables)
 
     # -- what has been gathered
 
-    def _gathered(self, memory: Memory) -> tuple[dict[str, dict[str, Satisfied]], str | None, bool]:
-        """All that is satisfied within its window, the first thing that cannot be told, and whether this one counts."""
-        trouble: str | None = None
-        counts = False
-        this = self._as_satisfied()
+    def _gathered(self, memory: Memory) -> tuple[dict[str, dict[str, Satisfied]], list[_Untold], bool]:
+        """All that is satisfied within its window; what cannot be told, the worst first; whether this one counts."""
+        this, counts = self._as_satisfied(), False
         held: dict[str, dict[str, Satisfied]] = {}
+        untold: list[_Untold] = []
         for each in self._all:
+            is_spent = this.key in memory.spent.get(each.id, ())
             new: dict[str, Satisfied] = {}
-            for name, entry in each.entries.items():
+            for entry_name, entry in each.entries.items() if not is_spent else ():
                 try:
                     if matches(entry, self._subject):
-                        new[name] = this
+                        new[entry_name] = this
                 except ExpressionError as error:
-                    trouble = trouble or reason(error)
+                    untold.append(_Untold(reason(error), any_names([entry], self._upstream.execution)))
             held[each.id] = each.held(memory.satisfied.get(each.id, {}), new, self._at, self._subject.functions.zone)
             counts = counts or this in held[each.id].values()
-        return held, trouble, counts
+        return held, sorted(untold, key=lambda one: not one.is_named), counts
 
     def _as_satisfied(self) -> Satisfied:
         execution = self._upstream.execution
@@ -153,21 +170,33 @@ class _Case:
 
     # -- what comes of it
 
-    def _fired(self, held: Held, complete: Collection[str]) -> Verdict:
-        begun_anew = {each.id for each in self._all if each.resets and each.id in complete}
-        memory = _remembering({name: one for name, one in held.items() if name not in begun_anew})
+    def _fired(self, memory: Memory, held: Held, complete: Collection[str]) -> Verdict:
         variables = self._upstream.variables(one for each in held.values() for one in each.values())
-        verdict = Verdict(fires=True, variables=variables, memory=memory)
+        begun_anew = {each.id: held[each.id] for each in self._all if each.resets and each.id in complete}
+        verdict = _remembering(
+            self._spending(memory, begun_anew), {id_: one for id_, one in held.items() if id_ not in begun_anew}
+        )
+        verdict = replace(verdict, fires=True, variables=variables)
         context = self._upstream.context(variables)
         try:
             return furnished(verdict, self._upstream.flow, self._trigger, context, self._subject.functions)
         except ExpressionError as error:
-            return self.untold(reason(error), verdict)
+            return self.untold(reason(error), self.is_named, verdict)
+
+    def _spending(self, memory: Memory, begun_anew: Held) -> Memory:
+        """A memory that knows what was spent, but for this one: what it started is known by it."""
+        mine = self._upstream.execution.id
+        spent = dict(memory.spent)
+        for id_, held in begun_anew.items():
+            keys = {one.key for one in held.values() if one.execution_id != mine}
+            if keys:
+                spent[id_] = (*spent.get(id_, ()), *sorted(keys))[-_KNOWN:]
+        return replace(memory, spent=spent)
 
     def _when(self) -> bool:
         when, subject = self._trigger.when, self._subject
         return when is None or truthy(answer("when", when, subject.context, subject.functions, subject.written_in))
 
 
-def _remembering(held: Held) -> Memory:
-    return Memory(satisfied={name: one for name, one in held.items() if one})
+def _remembering(memory: Memory, held: Held) -> Verdict:
+    return Verdict(memory=replace(memory, satisfied={id_: one for id_, one in held.items() if one}))

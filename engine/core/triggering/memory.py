@@ -1,6 +1,7 @@
 """What a Flow trigger remembers: which of the things that it waits for have happened, by whom, and when.
 
 Always true: it goes to JSON and back, and says nothing about windows; `gathering` tells what of it still counts.
+What happened may be heard of again after a crash: remembered twice it is the same, and what was spent stays so.
 """
 
 from __future__ import annotations
@@ -26,11 +27,18 @@ class Satisfied(Struct, frozen=True, kw_only=True):
     at: datetime
     outputs: JsonMap = {}  #: of its flow
 
+    @property
+    def key(self) -> str:
+        """What tells it from all others."""
+        return f"{self.execution_id}:{self.state}"
+
 
 class Memory(Struct, frozen=True, kw_only=True):
     """By what is waited for together, and then by the name of each: the last execution that was it."""
 
     satisfied: Mapping[str, Mapping[str, Satisfied]] = {}
+    #: By what is waited for together: the keys of those with which it was last complete and began anew.
+    spent: Mapping[str, tuple[str, ...]] = {}
 
     @classmethod
     def read(cls, stored: Any) -> Memory:
@@ -39,4 +47,4 @@ class Memory(Struct, frozen=True, kw_only=True):
 
     def stored(self) -> Any:
         """As JSON has it; None when there is nothing to remember."""
-        return msgspec.to_builtins(self) if self.satisfied else None
+        return msgspec.to_builtins(self) if self.satisfied or self.spent else None

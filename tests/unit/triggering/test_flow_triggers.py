@@ -153,6 +153,18 @@ def test_one_no_settles_it(trigger: dict[str, Any]) -> None:
     assert not fires(trigger, execution())
 
 
+def test_an_entry_about_others_makes_nothing_fail() -> None:
+    others = {"namespace": "acme.sales", "when": WRONG}
+    verdict = judged(watcher({"dependsOn": [{"flowId": "daily"}, others]}), execution())
+    assert (verdict.fires, verdict.problem) == (False, None)
+    assert len(verdict.memory.satisfied["dependsOn"]) == 1
+    verdict = judged(watcher({"dependsOn": [{"flowId": "weekly"}, others]}), execution())
+    assert not verdict.fires
+    assert "nothing" in (verdict.problem or "")
+    both = [{"flowId": "daily", "when": WRONG}, {"namespace": "acme.sales"}]
+    assert judged(watcher({"dependsOn": both}), execution()).fires
+
+
 def test_one_entry_is_enough_whatever_the_others_cannot_tell() -> None:
     assert fires({"dependsOn": [{"flowId": "daily", "when": WRONG}, {"flowId": "daily"}], "mode": "ANY"}, execution())
     assert fires(

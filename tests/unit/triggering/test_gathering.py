@@ -51,8 +51,9 @@ BOTH = [
 def test_both_must_come_by_in_either_order(trigger: dict[str, Any]) -> None:
     asking = watcher(trigger)
     a, b, c = (execution(name) for name in "abc")
-    assert played(asking, [(a, NOON), (b, NOON + MINUTE)]) == (["b-1"], Memory())
-    assert played(asking, [(b, NOON), (c, NOON), (a, NOON + MINUTE)]) == (["a-1"], Memory())
+    for coming, last in (([a, b], "b-1"), ([b, c, a], "a-1")):
+        fired, memory = played(asking, [(one, NOON + n * MINUTE) for n, one in enumerate(coming)])
+        assert (fired, memory.satisfied) == ([last], {})
     assert played(asking, [(a, NOON), (a, NOON + MINUTE)])[0] == []
 
 
@@ -155,7 +156,8 @@ def test_conditions_and_what_is_gathered_must_both_be_fulfilled() -> None:
 def test_conditions_that_remember_may_stand_in_others() -> None:
     either = watcher({"conditions": [{"type": f"{CONDITION}.Or", "conditions": [MULTIPLE, named("c")]}]})
     coming = [(execution("a"), NOON), (execution("c"), NOON), (execution("d"), NOON), (execution("b"), NOON)]
-    assert played(either, coming) == (["c-1", "b-1"], Memory())
+    fired, memory = played(either, coming)
+    assert (fired, memory.satisfied) == (["c-1", "b-1"], {})
     neither = watcher({"conditions": [{"type": f"{CONDITION}.Not", "conditions": [MULTIPLE]}]})
     assert played(neither, coming)[0] == ["a-1", "c-1", "d-1"]
 
@@ -165,6 +167,23 @@ def test_nothing_is_remembered_of_who_is_not_waited_for() -> None:
     after = judged(watcher({"dependsOn": [A, B]}), execution("c"), memory=before).memory
     assert after == before
     assert judged(watcher({"dependsOn": [A, B]}), execution("a", State.RUNNING)).memory == Memory()
+
+
+def test_what_is_heard_of_again_after_a_crash_counts_once() -> None:
+    asking = watcher({"dependsOn": [A, B]})
+    a, b, next_b = execution("a"), execution("b"), execution("b", id_="b-2")
+    fired, memory = played(asking, [(a, NOON), (b, NOON), (a, NOON), (next_b, NOON + MINUTE)])
+    assert fired == ["b-1"]
+    assert [one.execution_id for one in memory.satisfied["dependsOn"].values()] == ["b-2"]
+    assert played(asking, [(execution("a", id_="a-2"), NOON), (b, NOON), (a, NOON), (next_b, NOON)])[0] == [
+        "b-1",
+        "b-2",
+    ]
+
+
+def test_a_trigger_that_fires_at_once_remembers_nothing() -> None:
+    for trigger in ({}, {"dependsOn": [A]}, {"dependsOn": [A, B], "mode": "ANY"}):
+        assert judged(watcher(trigger), execution("a")).memory == Memory()
 
 
 MODES = [{}, {"mode": "ANY"}, {"mode": "AT_LEAST", "minSatisfied": 2}]
