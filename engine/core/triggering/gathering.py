@@ -38,6 +38,8 @@ class Gathering(Struct, frozen=True, kw_only=True):
 
         The latest of all says which window that is, also where it was looked at first.
         """
+        if not before and not new:
+            return {}
         now = max((at, *(one.at for one in before.values())))
         span = span_at(self.window, now, zone)
         if span is None:

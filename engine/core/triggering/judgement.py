@@ -177,7 +177,7 @@ class _Case:
             self._spending(memory, begun_anew), {id_: one for id_, one in held.items() if id_ not in begun_anew}
         )
         verdict = replace(verdict, fires=True, variables=variables)
-        context = self._upstream.context(variables)
+        context = self._upstream.context(lambda: variables)
         try:
             return furnished(verdict, self._upstream.flow, self._trigger, context, self._subject.functions)
         except ExpressionError as error:

@@ -5,7 +5,7 @@ They see it as its own tasks do, and besides `trigger`. `vars` are those of the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -36,21 +36,21 @@ class Upstream:
 
     def subject(self) -> Subject:
         """What conditions are asked about, while nothing else is known to have happened."""
-        context = self.context(self.variables(()))
+        context = self.context(lambda: self.variables(()))
         return Subject(flow=self.flow, context=context, functions=self.functions, execution=self.execution)
 
-    def context(self, variables: Mapping[str, Any]) -> Context:
+    def context(self, variables: Callable[[], Mapping[str, Any]]) -> Context:
         """What expressions see, `variables` as `trigger.*`."""
         execution = self.execution
-        extra = {
-            "trigger": {"id": self.trigger.id, "type": self.trigger.type, **variables},
-            "vars": self.flow.variables,
-            "namespace": execution.namespace,
-            "flowId": execution.flow_id,
-            "state": execution.state.value,
-            "hasRetryAttempt": any(len(run.attempts) > 1 for run in execution.task_runs.values()),
+        seen = {
+            "trigger": lambda: {"id": self.trigger.id, "type": self.trigger.type, **variables()},
+            "vars": lambda: self.flow.variables,
+            "namespace": lambda: execution.namespace,
+            "flowId": lambda: execution.flow_id,
+            "state": lambda: execution.state.value,
+            "hasRetryAttempt": lambda: any(len(run.attempts) > 1 for run in execution.task_runs.values()),
         }
-        return Context(self.of, execution, None, self._facts, extra)
+        return Context(self.of, execution, None, self._facts, _WhenAsked(seen))
 
     def variables(self, others: Iterable[Satisfied]) -> dict[str, Any]:
         """`trigger.*` of the execution that is started because of this one, and of `others` before it."""
@@ -85,6 +85,25 @@ class Upstream:
         if not told:
             return flat
         return flat | by_flow if len(by_flow) > 1 else by_flow | flat
+
+
+class _WhenAsked(Mapping[str, Any]):
+    """Values that are made once, when somebody asks: most triggers are not about the execution that comes by."""
+
+    def __init__(self, makers: Mapping[str, Callable[[], Any]]) -> None:
+        self._makers = makers
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            self._made[name] = self._makers[name]()
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
 
 
 def _shown(at: datetime) -> str:
