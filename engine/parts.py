@@ -42,6 +42,7 @@ from engine.store import open_store
 if TYPE_CHECKING:
     from engine.runtime.retention import Retention
     from engine.runtime.scheduler import Scheduler
+    from engine.runtime.webhooks import Webhooks
 
 
 class Parts(ABC):
@@ -230,6 +231,13 @@ class Parts(ABC):
     def triggers(self) -> Triggers:
         """What starts flows by itself."""
         return Triggers(lambda: self.store, self.library, self._write, self._clock)
+
+    @cached_property
+    def webhooks(self) -> Webhooks:
+        """Calls from outside that start flows."""
+        from engine.runtime.webhooks import Webhooks
+
+        return Webhooks(self.triggers, self.firing, lambda: self.facts, self._trigger_functions, self._clock.now)
 
     def _trigger_functions(self, flow: Flow) -> Functions:
         """What the expressions of a flow's triggers may call."""

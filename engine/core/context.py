@@ -292,6 +292,13 @@ def _trigger(context: Context) -> Any:
     return trigger.get("variables", trigger) if trigger is not None else None
 
 
+def _schedule(context: Context) -> Any:
+    """The older name of `trigger`, of an execution that a Schedule began."""
+    trigger = context.execution.trigger
+    of_dates = trigger is not None and str(trigger.get("type", "")).endswith((".Schedule", ".ScheduleOnDates"))
+    return _trigger(context) if of_dates else None
+
+
 def _parents(context: Context) -> list[dict[str, Any]] | None:
     if context.run is None or context.run.parent_id is None:
         return None
@@ -329,6 +336,7 @@ _ROOTS: dict[str, Callable[[Context], Any]] = {
     "vars": _variables,
     "labels": lambda context: nested(context.execution.labels),
     "trigger": _trigger,
+    "schedule": _schedule,
     "parent": _parent,
     "parents": _parents,
     "envs": lambda context: context.facts.envs,

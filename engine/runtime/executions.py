@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from engine.errors import NotFound
 from engine.model.execution import Execution
 from engine.model.file_uri import execution_folder
+from engine.model.scheduling import TriggerKey
 from engine.model.state import TERMINAL
 from engine.ports import ExecutionFilter, ExecutionSummary, LogFilter, LogLine
 from engine.runtime.log_lines import log_lines
@@ -55,6 +56,9 @@ class Executions:
 
     def logs(self, execution_id: str, *, min_level: str = "TRACE") -> Iterator[LogLine]:
         return log_lines(self._world.store, execution_id, min_level=min_level)
+
+    def switch_trigger(self, namespace: str, flow_id: str, trigger_id: str, *, enabled: bool) -> None:
+        self._world.switch_trigger(TriggerKey(namespace, flow_id, trigger_id), enabled)
 
     def resume(self, execution_id: str, inputs: Mapping[str, Any] | None = None) -> None:
         self._world.resume(execution_id, inputs)

@@ -72,18 +72,23 @@ class Firing:
             new = self._made(flow, trigger, reason, execution_id)
         except (ExecutionBlocked, InputsInvalid) as refused:
             return Begun(execution_id=execution_id, blocked=refused.message)
-        return Begun(execution_id=execution_id, again=not self.store(new, fire, state))
+        first = self.store(new, fire, state)
+        return Begun(execution_id=first.execution_id, again=first is not fire)
 
-    def store(self, new: NewExecution, fire: Fire, state: TriggerState | None = None) -> bool:
-        """Begin an execution for a reason; False when one had been begun for it before. Raises Fenced, StoreError."""
+    def store(self, new: NewExecution, fire: Fire, state: TriggerState | None = None) -> Fire:
+        """Begin an execution for a reason; the fire that counts, which is an earlier one if there was one.
+
+        Raises Fenced for a trigger that is disabled or not deployed any more, StoreError.
+        """
         try:
             with new.uploaded(lambda id_: self._store().execution(id_) is not None):
                 self._loop().submit(new.flow, new.execution, fire, state).result()
         except Fenced:
-            if self._store().fire(fire.scope, fire.key) is None:
+            first = self._store().fire(fire.scope, fire.key)
+            if first is None:
                 raise
-            return False
-        return True
+            return first
+        return fire
 
     def _made(self, flow: Flow, trigger: Trigger, reason: Reason, execution_id: str) -> NewExecution:
         told = {"id": trigger.id, "type": trigger.type, "variables": dict(reason.variables)}

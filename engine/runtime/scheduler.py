@@ -32,7 +32,7 @@ from engine.runtime.followers import Followers, News
 from engine.runtime.heralds import LISTENING, Heralds
 from engine.runtime.library import Library
 from engine.runtime.listening import Listening
-from engine.runtime.watched import Bench, Watched
+from engine.runtime.watched import OWN, Bench, Watched
 
 #: Seconds between two looks at the clock, at what others changed in the store, and at executions that are waited for.
 TICK = 1.0
@@ -127,6 +127,10 @@ class Scheduler:
             self._thread.join()
         self._hands.shutdown(wait=True, cancel_futures=True)
         self._heralds.on_announced = lambda: None
+
+    def started(self, key: TriggerKey, execution_id: str) -> None:
+        """Somebody else has started an execution for a trigger: hear of its end."""
+        self._await_end(key, OWN, execution_id)
 
     def upcoming(self) -> list[tuple[datetime, TriggerKey]]:
         """What is due next by itself, the first one first."""

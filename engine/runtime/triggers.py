@@ -92,20 +92,17 @@ class Triggers:
 
     def disable(self, key: TriggerKey) -> None:
         """Have it start nothing until it is enabled again. What comes meanwhile is not made up for."""
-        self._switch(self.one(key).key, disabled=True)
+        self.switch(self.one(key).key, False)
 
     def enable(self, key: TriggerKey) -> None:
         """Have it start executions again, from now on. Raises IllegalState when the flow itself says it is disabled."""
         if self.one(key).trigger.disabled:
             raise IllegalState(f"the flow says that {key} is disabled", hint="remove `disabled: true` there")
-        self._switch(key, disabled=False)
+        self.switch(key, True)
 
-    def wish(self, key: TriggerKey, *, enabled: bool) -> None:
+    def switch(self, key: TriggerKey, enabled: bool) -> None:
         """As `enable` and `disable`, also for a trigger that is not there yet."""
-        self._switch(key, disabled=not enabled)
-
-    def _switch(self, key: TriggerKey, *, disabled: bool) -> None:
-        state = TriggerState(**key._asdict(), disabled=disabled, updated_at=self._clock.now())
+        state = TriggerState(**key._asdict(), disabled=not enabled, updated_at=self._clock.now())
         self._write(MoveTrigger(state=state, fields=("disabled", "next_at", "failures", "retry_at", "problem")))
 
     # -- making up for dates

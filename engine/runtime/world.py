@@ -11,6 +11,7 @@ from msgspec import Struct, field
 from engine.core import Facts
 from engine.model.execution import Execution
 from engine.model.flow import Flow
+from engine.model.scheduling import TriggerKey
 from engine.ports import Cipher, Clock, Store
 from engine.runtime.creation import Creator
 from engine.runtime.heralds import Heralds
@@ -45,6 +46,8 @@ class World(Struct, frozen=True, kw_only=True):
     cipher: Cipher  #: seals and opens the secrets among inputs and outputs
     flows: FlowSource  #: what tasks may begin
     creator: Creator
+    #: Has a trigger start executions or not.
+    switch_trigger: Callable[[TriggerKey, bool], None] = lambda key, enabled: None
     resume: Callable[[str, Mapping[str, Any] | None], object]  #: lets a paused execution go on, with its inputs
     working: Path | None = None  #: where working folders are; None: where the system keeps what is temporary
     outside: Reach  #: what the expressions and the tasks of an asker may call out to

@@ -50,3 +50,6 @@ class Executions(Protocol):
 
     def purge_logs(self, where: LogFilter) -> int:
         """Remove log lines; how many."""
+
+    def switch_trigger(self, namespace: str, flow_id: str, trigger_id: str, *, enabled: bool) -> None:
+        """Have a trigger start executions or not, whether or not there is such a trigger yet."""

@@ -12,12 +12,14 @@ from engine.sdk.executions import Purged
 
 
 class FakeExecutions:
-    """Fulfils engine.sdk.Executions. `summaries` and `lines` are all there is, `resumed` what was let go on."""
+    """Fulfils engine.sdk.Executions. `summaries` and `lines` are all there is, `resumed` what was let go on,
+    `switched` which triggers are on."""
 
     def __init__(self, summaries: Sequence[ExecutionSummary] = (), lines: Sequence[LogLine] = ()) -> None:
         self.summaries = {summary.id: summary for summary in summaries}
         self.lines = list(lines)
         self.resumed: dict[str, Mapping[str, Any]] = {}
+        self.switched: dict[tuple[str, str, str], bool] = {}  #: by namespace, flow and trigger
 
     def find(self, execution_id: str) -> ExecutionSummary:
         if execution_id not in self.summaries:
@@ -64,3 +66,6 @@ class FakeExecutions:
     def _is_meant(self, line: LogLine, where: LogFilter) -> bool:
         summary = self.summaries.get(line.execution_id)
         return summary is not None and where.concerns(summary) and where.fits(line)
+
+    def switch_trigger(self, namespace: str, flow_id: str, trigger_id: str, *, enabled: bool) -> None:
+        self.switched[namespace, flow_id, trigger_id] = enabled

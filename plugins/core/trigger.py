@@ -11,7 +11,7 @@ class Toggle(
 ):
     """Switch a trigger on or off.
 
-    The wish is kept with what the namespace remembers, whether or not there is such a trigger yet.
+    The wish is kept, whether or not there is such a trigger yet. What comes due while it is off is not made up for.
     """
 
     EXAMPLES = (
@@ -41,7 +41,7 @@ class Toggle(
 
     def run(self, ctx: sdk.RunContext) -> None:
         namespace, flow_id = self.namespace or ctx.namespace, self.flow_id or ctx.flow_id
-        ctx.kv.set(namespace, f"_triggers/{flow_id}/{self.trigger}", {"enabled": self.enabled}, type=sdk.ValueType.JSON)
+        ctx.executions.switch_trigger(namespace, flow_id, self.trigger, enabled=self.enabled)
         ctx.logger.info("switched the trigger %s of %s/%s %s", self.trigger, namespace, flow_id, self._word())
 
     def _word(self) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from engine import Engine
 from engine.model.execution import Execution
+from engine.model.scheduling import TriggerKey
 from engine.model.state import State
 
 CORE = "io.kestra.plugin.core"
@@ -170,6 +171,6 @@ def test_metrics_and_wishes_about_triggers_are_kept(engine: Engine) -> None:
     assert execution.state is State.SUCCESS, execution.error
     (metric,) = engine.store.metrics(execution.id)
     assert (metric.name, metric.kind, metric.value, metric.tags) == ("rows", "counter", 5, {"value": "x"})
-    kept = engine.store.kv_get("company.team", "_triggers/f/daily")
+    kept = engine.store.trigger_state(TriggerKey("company.team", "f", "daily"))
     assert kept is not None
-    assert kept.value == {"enabled": False}
+    assert kept.disabled

@@ -13,7 +13,6 @@ from engine.model.state import State
 from engine.ports import ExecutionSummary, LogLine
 from engine.sdk.changes import NOTHING
 from engine.sdk.fake_executions import FakeExecutions
-from engine.sdk.fake_keyvalues import FakeKeyValues
 from engine.sdk.ion import read_rows
 from engine.sdk.testing import Log, TaskResult, run_task
 from plugins.core.execution import Assert, Exit, Labels
@@ -226,11 +225,9 @@ def test_metrics_are_published() -> None:
     ], result.error
 
 
-def test_toggle_keeps_the_wish() -> None:
-    kv = FakeKeyValues()
-    run_task({"type": Toggle, "trigger": "daily"}, kv=kv)
-    run_task({"type": Toggle, "trigger": "daily", "namespace": "acme", "flowId": "f", "enabled": True}, kv=kv)
-    assert {place: pair.value for place, pair in kv.pairs.items()} == {
-        ("test", "_triggers/flow/daily"): {"enabled": False},
-        ("acme", "_triggers/f/daily"): {"enabled": True},
-    }
+def test_toggle_switches_a_trigger() -> None:
+    executions = FakeExecutions()
+    run_task({"type": Toggle, "trigger": "daily"}, executions=executions)
+    switch = {"type": Toggle, "trigger": "daily", "namespace": "acme", "flowId": "f", "enabled": True}
+    run_task(switch, executions=executions)
+    assert executions.switched == {("test", "flow", "daily"): False, ("acme", "f", "daily"): True}
