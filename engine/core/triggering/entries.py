@@ -13,7 +13,7 @@ from engine.expressions import truthy
 from engine.expressions.faults import Undefined
 from engine.expressions.regex import compiled
 from engine.expressions.values import printed
-from engine.model.conditions import ExecutionFlow, Not
+from engine.model.conditions import ExecutionFlow
 from engine.model.execution import Execution
 from engine.model.listeners import Condition
 from engine.model.triggers import Dependency, Filter, UpstreamFlow, Where
@@ -55,8 +55,6 @@ def _names(entry: Entry, execution: Execution) -> bool:
             return entry.flow_id is not None and _is_of(entry, execution)
         case ExecutionFlow():
             return (entry.namespace, entry.flow_id) == (execution.namespace, execution.flow_id)
-        case Not():
-            return False
     return any_names(entry.inner, execution)
 
 

@@ -76,7 +76,7 @@ class Upstream:
     def _outputs(self, others: Iterable[Satisfied]) -> dict[str, Any]:
         """Of all of them together, the last one before all; and where there are others, also below the flows' ids."""
         last = self.execution
-        told = sorted(others, key=lambda one: (one.execution_id == last.id, one.at, one.execution_id))
+        told = sorted(others, key=lambda one: (one.at, one.execution_id))
         flat: dict[str, Any] = {}
         by_flow: dict[str, Any] = {}
         for flow_id, outputs in (*((one.flow_id, one.outputs) for one in told), (last.flow_id, last.outputs or {})):

@@ -161,6 +161,8 @@ def test_an_entry_about_others_makes_nothing_fail() -> None:
     verdict = judged(watcher({"dependsOn": [{"flowId": "weekly"}, others]}), execution())
     assert not verdict.fires
     assert "nothing" in (verdict.problem or "")
+    worse = [others, {"flowId": "daily", "when": "{{ outputs.rows.none }}"}]
+    assert "none" in (judged(watcher({"dependsOn": worse}), execution()).problem or "")
     both = [{"flowId": "daily", "when": WRONG}, {"namespace": "acme.sales"}]
     assert judged(watcher({"dependsOn": both}), execution()).fires
 

@@ -140,8 +140,8 @@ def test_windows_of_the_older_dialect() -> None:
 
 
 def test_entries_are_known_by_what_they_say() -> None:
-    memory = judged(watcher({"dependsOn": [A, {**B, "states": ["SUCCESS", "FAILED"]}]}), execution("a")).memory
-    turned = watcher({"dependsOn": [{"states": ["FAILED", "SUCCESS"], **B}, A]})
+    memory = judged(watcher({"dependsOn": [{**A, "states": ["SUCCESS", "FAILED"]}, B]}), execution("a")).memory
+    turned = watcher({"dependsOn": [B, {"states": ["FAILED", "SUCCESS"], **A}]})
     assert judged(turned, execution("b"), memory=memory).fires
     other = watcher({"dependsOn": [B, {**A, "states": ["SUCCESS"]}]})
     assert not judged(other, execution("b"), memory=memory).fires

@@ -77,6 +77,12 @@ def test_outputs_of_the_last_one_come_before_all_whatever_was_seen_when() -> Non
     assert verdict.variables["outputs"]["day"] == "of daily-1"
 
 
+def test_the_id_of_a_flow_comes_before_an_output_of_that_name_where_there_are_several() -> None:
+    first = judged(watcher(BOTH), execution())
+    verdict = judged(watcher(BOTH), execution("weekly", outputs={"daily": 5}), memory=first.memory)
+    assert verdict.variables["outputs"] == {"day": "of daily-1", "daily": {"day": "of daily-1"}, "weekly": {"daily": 5}}
+
+
 def test_outputs_of_a_single_one_are_read_either_way() -> None:
     asking = watcher({"dependsOn": [{"flowId": "daily"}]})
     assert judged(asking, execution()).variables["outputs"] == {"day": "of daily-1", "daily": {"day": "of daily-1"}}
