@@ -13,7 +13,15 @@ from msgspec.structs import replace
 
 from engine.core.context import Context
 from engine.core.rendering import OUTPUTS, VERDICTS, answer
-from engine.errors import ExpressionError, PenstockError, RetryLater, TaskCancelled, TaskFailed
+from engine.errors import (
+    ExpressionError,
+    PenstockError,
+    ProcessesLeft,
+    RetryLater,
+    TaskCancelled,
+    TaskFailed,
+    TaskTimedOut,
+)
 from engine.expressions import Functions, language
 from engine.model.duration import parse_duration
 from engine.model.events import AttemptFinished, Effects, Evaluated
@@ -47,6 +55,7 @@ def run_attempt(
         ending = given if isinstance(given, Ending) else Ending(state=State.SUCCESS, outputs=given)
         outputs = plain(ending.outputs)
         context.check_cancelled()
+        context.check_deadline()
         if ending.state is State.SUCCESS:
             remember(context, task, outputs)
         return _finished(context, ending.state, outputs=outputs, error=ending.error)
@@ -59,6 +68,10 @@ def failed_attempt(context: AttemptContext, error: BaseException) -> AttemptFini
     match error:
         case TaskCancelled():
             return _finished(context, State.KILLED, error=error.message)
+        case ProcessesLeft():
+            return _finished(context, State.FAILED, error=_tell(error), survivors=error.pids)
+        case TaskTimedOut():
+            return _finished(context, State.FAILED, error=f"Timeout after {context.time_limit}")
         case RetryLater():
             return _finished(context, State.FAILED, error=_tell(error), retry_after=error.seconds)
         case PenstockError():
@@ -120,9 +133,10 @@ def _finished(
     outputs: Mapping[str, Any] | None = None,
     error: str | None = None,
     retry_after: float | None = None,
+    survivors: tuple[int, ...] = (),
 ) -> AttemptFinished:
     run = context.assignment.run
-    if context.cancelled:
+    if context.cancelled and not survivors:
         state = State.KILLED
     mask = context.masker
     return AttemptFinished(
@@ -135,6 +149,7 @@ def _finished(
         retry_after=retry_after,
         started_at=context.claimed_at,
         log_file=context.stored_log(),
+        survivors=survivors,
         effects=_asked(context) if state in (State.SUCCESS, State.WARNING) else None,
     )
 

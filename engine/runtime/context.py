@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from engine.core.context import Context
 from engine.core.facts import Facts
-from engine.errors import PenstockError, TaskCancelled
+from engine.errors import PenstockError, PluginBroken, TaskCancelled, TaskTimedOut
 from engine.expressions import Functions, language
 from engine.model import file_uri
 from engine.model.containers import ROUND
@@ -72,6 +72,7 @@ class Assignment(Struct, frozen=True, kw_only=True):
     clock: Clock
     process_policy: ProcessPolicy = ProcessPolicy()
     shared: Callable[[], Path] | None = None  #: the folder of the WorkingDirectory around it
+    record: Callable[[StartedProcess], None] | None = None  #: None: inside the loop, where nothing is started
 
 
 class AttemptContext(Changes):
@@ -83,6 +84,7 @@ class AttemptContext(Changes):
         self.deadline: float | None = None
         self.time_limit: str | None = None
         self.claimed_at: datetime | None = None  #: when the answer must be the claim as well
+        self.has_processes = False  #: whether it has started any, which it ends before it answers
         self._emit = emit
         self._stop = _NEVER
         self._logger: logging.Logger | None = None
@@ -275,7 +277,10 @@ class AttemptContext(Changes):
         return self.assignment.process_policy
 
     def process_started(self, process: StartedProcess) -> None:
-        """Its supervisor ends it when this engine dies, so there is nothing to look for after a crash."""
+        if self.assignment.record is None:
+            raise PluginBroken(f"{self.assignment.task.type} is pure, so it cannot run commands")
+        self.has_processes = True
+        self.assignment.record(process)
 
     # -- stopping
 
@@ -294,6 +299,11 @@ class AttemptContext(Changes):
     def check_cancelled(self) -> None:
         if self._stop.is_set():
             raise TaskCancelled("the task was told to stop")
+
+    def check_deadline(self) -> None:
+        """Raise TaskTimedOut if the attempt has taken too long."""
+        if self.deadline is not None and self.assignment.clock.monotonic() >= self.deadline:
+            raise TaskTimedOut("the task ran out of time")
 
     def sleep(self, seconds: float) -> None:
         if self._stop.wait(max(seconds, 0.0)):

@@ -43,10 +43,10 @@ class Family:
         self._awaiting = Awaiting()
         self.unattended = Unattended()
 
-    def load(self, flow: Flow, execution_id: str) -> Active | None:
+    def load(self, flow: Flow | None, execution_id: str) -> Active | None:
         """An execution, perhaps from the store: read on this thread, where nobody can move it meanwhile."""
         active = self._active.get(execution_id)
-        if active is None:
+        if active is None and flow is not None:
             stored = self._world.store.execution(execution_id)
             active = Active(flow, stored, stored=stored) if stored is not None else None
         return active
@@ -105,7 +105,7 @@ class Family:
             if child is None or (child.stored is not None and child.stored.is_terminal):
                 continue  # it has ended since
             if newest not in self._active:
-                self._post(Adopt(flow, child.execution))
+                self._post(Adopt(flow, child.execution, found.survivors.get(newest, {})))
             if run.state is State.KILLING:
                 self._kill(newest)
             going_on[id_] = newest

@@ -51,6 +51,7 @@ from engine.runtime.followers import Followers
 from engine.runtime.messages import Adopt, Called, Found, Happened, Lent, Message, Request, Stop, Submit, Told, Wake
 from engine.runtime.places import Places
 from engine.runtime.promises import Promises
+from engine.runtime.survivors import survivors
 from engine.runtime.tasks import Tasks
 from engine.runtime.timers import Timers
 from engine.runtime.workers import Workers
@@ -80,7 +81,7 @@ class Loop:
         self._timers = Timers()
         self._places = Places(world.store)
         self._workers = Workers(workers, lambda count: self._inbox.put(Lent(count)))
-        self._tasks = Tasks(world, self._workers, self._inbox.put)
+        self._tasks = Tasks(world, self._workers, self._inbox.put, self.ask, self.runs)
         self._family = Family(world, self._active, self._tasks, self._decide, self._backlog.append)
         self._stopping_at: float | None = None
         self._promises = Promises()
@@ -100,18 +101,20 @@ class Loop:
         self._inbox.put(Submit(flow, execution, stored, fire, trigger))
         return stored
 
-    def ask(self, flow: Flow, execution_id: str, event: Event) -> Future[Execution]:
+    def ask(self, flow: Flow | None, execution_id: str, event: Event) -> Future[Execution]:
         """Ask something of an execution that runs, waits or has ended. The answer comes after the commit.
 
-        It raises IllegalState when the event does not fit. `flow` is used when this loop does not run it yet.
+        It raises IllegalState when the event does not fit. `flow` is used when this loop does not run it yet; without
+        one it raises NotFound then.
         """
         done = self._promises.make()
         self._inbox.put(Request(flow, execution_id, event, done))
         return done
 
     def adopt(self, flow: Flow, execution: Execution) -> None:
-        """Go on with an execution whose engine is gone. One that runs here already just goes on."""
-        self._inbox.put(Adopt(flow, execution))
+        """Go on with an execution whose engine is gone, once its processes are. One that runs here just goes on."""
+        if not self.runs(execution.id):
+            self._inbox.put(Adopt(flow, execution, survivors(execution)))
 
     def runs(self, execution_id: str) -> bool:
         """Whether it is this loop that moves the execution, as of now."""
@@ -217,7 +220,8 @@ class Loop:
             case Adopt() if message.execution.id not in self._active:
                 active = Active(message.flow, message.execution, stored=message.execution)
                 self._active[message.execution.id] = active
-                self._decide(message.execution.id, EngineStarted(at=self._world.clock.now()), batch)
+                taken_over = EngineStarted(at=self._world.clock.now(), survivors=message.survivors)
+                self._decide(message.execution.id, taken_over, batch)
             case Lent():
                 self._workers.lend(message.count)
             case Stop():

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 
 from msgspec import Struct
 
+from engine.core.recovery import Survivors
 from engine.model.events import AttemptFinished, Event, FlowsStarted
 from engine.model.execution import Execution
 from engine.model.flow import Flow
@@ -28,19 +29,20 @@ class Submit(Struct, frozen=True):
 
 
 class Request(Struct, frozen=True):
-    """A person asks something of an execution. `done` is answered after the commit, or raises IllegalState."""
+    """Something is asked of an execution. `done` is answered after the commit, or raises IllegalState."""
 
-    flow: Flow
+    flow: Flow | None  #: None: only if the execution runs here
     execution_id: str
     event: Event
     done: Future[Execution]
 
 
 class Adopt(Struct, frozen=True):
-    """Take over an execution whose engine is gone."""
+    """Take over an execution whose engine is gone, and all that it had started, but for the survivors."""
 
     flow: Flow
     execution: Execution
+    survivors: Survivors
 
 
 class Happened(Struct, frozen=True):
@@ -67,6 +69,7 @@ class Found(Struct, frozen=True):
     execution_id: str
     task_run_id: str
     going_on: Mapping[str, tuple[Flow, str]]
+    survivors: Mapping[str, Survivors]  #: of those that no engine moves
     key: tuple[str, int]
 
 

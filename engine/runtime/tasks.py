@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from engine.core.context import Context, ancestors
 from engine.core.flowable.working_directory import FolderWork
+from engine.core.recovery import Survivors, still_run
 from engine.core.rendering import APPLYING, OUTPUTS, needs_outside
 from engine.core.sla import ASSERTION, promise
 from engine.core.starting import template_of
-from engine.errors import PenstockError, PluginBroken, TaskFailed
+from engine.errors import IllegalState, NotFound, PenstockError, PluginBroken, TaskCancelled, TaskFailed
 from engine.expressions import language
 from engine.model.commands import Evaluate
-from engine.model.events import AttemptFinished
-from engine.model.execution import Execution, TaskRun
+from engine.model.events import AttemptFinished, Event, ProcessStarted
+from engine.model.execution import Execution, StartedProcess, TaskRun
 from engine.model.flow import Flow, RunnableTask, WorkingDirectory
 from engine.model.state import State
 from engine.ports import LogLine, Metric
@@ -32,6 +36,7 @@ from engine.runtime.masking import Masker
 from engine.runtime.messages import Called, Found, Happened, Message, Told, Wake
 from engine.runtime.outside import Asker
 from engine.runtime.sealing import revealing
+from engine.runtime.survivors import survivors
 from engine.runtime.workers import Job, Workers
 from engine.runtime.working_directory import Errand
 from engine.runtime.world import World
@@ -39,15 +44,29 @@ from engine.sdk.flows import StartFlows
 
 #: What the search for the executions that a task run waits for is known by.
 CALLS = "calls"
+#: What the end of the processes of an attempt is known by that was given up.
+PROCESSES = "processes"
+#: How long a command may wait until it is recorded, in seconds.
+RECORDING_SECONDS = 60.0
+
+Ask = Callable[[Flow | None, str, Event], Future[Execution]]
 
 
 class Tasks:
     """Starts work. Belongs to the loop's thread, but for the closures that it hands to the workers."""
 
-    def __init__(self, world: World, workers: Workers, post: Callable[[Message], None]) -> None:
+    def __init__(
+        self, world: World, workers: Workers, post: Callable[[Message], None], ask: Ask, runs: Callable[[str], bool]
+    ) -> None:
+        """`ask` has the loop decide an event and answers after its commit; `runs` tells whether it moves an execution.
+
+        Both are safe from any thread.
+        """
         self._world = world
         self._workers = workers
         self._post = post
+        self._ask = ask
+        self._runs = runs
         self._owners: dict[tuple[str, int], Active] = {}
         self._pure: dict[str, bool] = {}
         self._evaluations = count()  #: by which workers know them; attempts are known by their epochs, from 1
@@ -79,7 +98,13 @@ class Tasks:
             self._pure[type_] = known
         return known
 
-    def _context(self, active: Active, run: TaskRun, emit: Callable[[LogLine | Metric], None]) -> AttemptContext:
+    def _context(
+        self,
+        active: Active,
+        run: TaskRun,
+        emit: Callable[[LogLine | Metric], None],
+        record: Callable[[StartedProcess], None] | None = None,
+    ) -> AttemptContext:
         world = self._world
         assignment = Assignment(
             flow=active.flow,
@@ -95,6 +120,7 @@ class Tasks:
             clock=world.clock,
             process_policy=world.process_policy,
             shared=self._shared(active, run),
+            record=record,
         )
         return AttemptContext(assignment, emit)
 
@@ -121,7 +147,8 @@ class Tasks:
         """Hand a claimed attempt to a worker."""
         key = (run.id, run.epoch)
         execution_id = active.execution.id
-        context = self._context(active, run, lambda entry: self._post(Told(execution_id, entry)))
+        record = partial(self._record, run)
+        context = self._context(active, run, lambda entry: self._post(Told(execution_id, entry)), record)
         context.make_stoppable()
 
         def work() -> None:
@@ -134,6 +161,17 @@ class Tasks:
 
         self._owners[key] = active
         self._workers.submit(Job(key, work, context))
+
+    def _record(self, run: TaskRun, process: StartedProcess) -> None:
+        """Have a process of an attempt committed, before it does anything. Not for the loop's thread."""
+        at = self._world.clock.now()
+        started = ProcessStarted(at=at, task_run_id=run.id, epoch=run.epoch, process=process)
+        try:
+            self._ask(None, run.execution_id, started).result(RECORDING_SECONDS)
+        except (IllegalState, NotFound):
+            raise TaskCancelled("the task was told to stop before its command began") from None
+        except TimeoutError:
+            raise TaskFailed(f"its process could not be recorded within {RECORDING_SECONDS:.0f} s") from None
 
     def _attempt(self, context: AttemptContext) -> AttemptFinished | Begun:
         run, task = context.assignment.run, context.assignment.task
@@ -156,7 +194,8 @@ class Tasks:
 
         def work() -> None:
             try:
-                self._post(Found(execution_id, run.id, self._calls.going_on(calls), key))
+                going_on = self._calls.going_on(calls)
+                self._post(Found(execution_id, run.id, going_on, self._survivors(going_on), key))
             except PenstockError as error:
                 lost = AttemptFinished(
                     at=self._world.clock.now(),
@@ -169,6 +208,15 @@ class Tasks:
 
         self._owners[key] = active
         self._workers.submit(Job(key, work, _Evaluation()))
+
+    def _survivors(self, going_on: Mapping[str, tuple[Flow, str]]) -> dict[str, Survivors]:
+        """End what is left of the engines that ran these executions."""
+        found: dict[str, Survivors] = {}
+        for _, id_ in going_on.values():
+            execution = self._world.store.execution(id_) if not self._runs(id_) else None
+            if execution is not None:
+                found[id_] = survivors(execution)
+        return found
 
     def start_evaluation(self, active: Active, execution: Execution, command: Evaluate) -> None:
         """Have a worker find the value of an expression that calls out, as of the snapshot `execution`."""
@@ -211,7 +259,7 @@ class Tasks:
         self._workers.submit(Job(key, work, control))
 
     def overdue(self, now: float, grace: float) -> Iterator[tuple[Active, AttemptFinished]]:
-        """Give up what should have ended by now, and say how that ends it."""
+        """Give up what should have ended by now, and say how that ends it. What has processes has to end them first."""
         for job in self._workers.overdue(now, grace):
             self._workers.write_off(job)
             active = self.finished(job.key)
@@ -223,10 +271,28 @@ class Tasks:
             else:
                 error = f"Timeout after {job.control.time_limit}"
             at = self._world.clock.now()
-            yield (
-                active,
-                AttemptFinished(at=at, task_run_id=run.id, epoch=job.key[1], state=State.FAILED, error=error),
-            )
+            answer = AttemptFinished(at=at, task_run_id=run.id, epoch=job.key[1], state=State.FAILED, error=error)
+            process = run.attempts[-1].process if run.attempts and job.control.has_processes else None
+            if process is None:
+                yield active, answer
+            else:
+                self._end_first(active, answer, process)
+
+    def _end_first(self, active: Active, answer: AttemptFinished, process: StartedProcess) -> None:
+        """Answer for an attempt that was given up once nothing is left of its processes."""
+        key = (f"{answer.task_run_id}/{PROCESSES}", answer.epoch)
+        execution_id = active.execution.id
+
+        def work() -> None:
+            from engine.sdk.process.ending import end  # lazy: few attempts have processes
+
+            left = tuple(sorted(end(process, patience=0)))
+            error = f"{answer.error}; {still_run(left)}" if left else answer.error
+            answered = replace(answer, at=self._world.clock.now(), error=error, survivors=left)
+            self._post(Happened(execution_id, answered, key))
+
+        self._owners[key] = active
+        self._workers.submit(Job(key, work, _Evaluation()))
 
     def finished(self, key: tuple[str, int]) -> Active | None:
         """A job has ended, or is given up: whose it was; None when it had been given up before."""
@@ -239,6 +305,7 @@ class _Evaluation:
 
     deadline: float | None = None
     time_limit: str | None = None
+    has_processes = False
 
     def cancel(self) -> None:
         pass

@@ -10,6 +10,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import inf
 from typing import Protocol
 
 from msgspec import Struct, field
@@ -34,6 +35,7 @@ class Stoppable(Protocol):
 
     deadline: float | None
     time_limit: str | None  #: how long it was given, for people
+    has_processes: bool  #: which it ends itself when its time is up, and answers only then
 
     def cancel(self) -> None: ...
 
@@ -46,6 +48,12 @@ class Job(Struct):
     control: Stoppable
     written_off: bool = False
     told_to_stop_at: float | None = field(default=None)
+
+    def given_up_at(self, grace: float) -> float:
+        """When it must have answered, at the latest."""
+        deadline = inf if self.control.deadline is None else self.control.deadline
+        told = inf if self.told_to_stop_at is None else self.told_to_stop_at + grace
+        return min(told, deadline + grace if self.control.has_processes else deadline)
 
 
 class Workers:
@@ -104,19 +112,13 @@ class Workers:
             job.control.cancel()
 
     def overdue(self, now: float, grace: float) -> list[Job]:
-        """Jobs past their deadline, or told to stop more than `grace` seconds ago."""
-        return [
-            job
-            for job in self._jobs.values()
-            if (job.control.deadline is not None and now >= job.control.deadline)
-            or (job.told_to_stop_at is not None and now >= job.told_to_stop_at + grace)
-        ]
+        """Jobs past their deadline, or told to stop more than `grace` seconds ago; with processes, both together."""
+        return [job for job in self._jobs.values() if now >= job.given_up_at(grace)]
 
     def next_deadline(self, grace: float) -> float | None:
         """When `overdue` may next have something to say."""
-        times = [job.control.deadline for job in self._jobs.values() if job.control.deadline is not None]
-        times += [job.told_to_stop_at + grace for job in self._jobs.values() if job.told_to_stop_at is not None]
-        return min(times, default=None)
+        first = min((job.given_up_at(grace) for job in self._jobs.values()), default=inf)
+        return first if first < inf else None
 
     def write_off(self, job: Job) -> None:
         """Give a job up: its place is free again, its thread is lost."""

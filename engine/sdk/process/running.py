@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from msgspec import Struct
 
-from engine.errors import TaskFailed
+from engine.errors import ProcessesLeft, TaskFailed, TaskTimedOut
 from engine.model.execution import StartedProcess
 from engine.sdk.context import RunContext
 from engine.sdk.process import supervisor
@@ -29,7 +29,8 @@ OnLine = Callable[[Stream, str], None]
 
 _TICK = 0.05  #: seconds between two looks at what was written, and at whether to stop
 _UTF_8 = {"LANG": "C.UTF-8"}
-_PATIENCE = 10.0  #: seconds beyond the grace that a supervisor has to end
+_PATIENCE = 2.5  #: seconds beyond the grace that a supervisor has to end
+_KILLING = 2.0  #: seconds that it takes at most to kill what a supervisor has not ended
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -66,8 +67,9 @@ def run_process(
     `on_line` hears each line as soon as it is ended.
 
     When the task is told to stop, or its time is up, so is the command: SIGTERM, and SIGKILL after `grace` seconds.
-    What it leaves behind when it ends is ended, too. Raises TaskCancelled; TaskFailed when it cannot be started, when
-    it writes too much, or when something of it cannot be ended.
+    What it leaves behind when it ends is ended, too. Raises TaskCancelled and TaskTimedOut once nothing is left of it;
+    ProcessesLeft when something cannot be ended; TaskFailed when it cannot be started, or writes too much. In any case
+    it returns within some five seconds after the grace.
     """
     if sys.platform == "win32":
         raise TaskFailed("commands cannot be run on Windows", hint="use Linux, macOS or WSL")
@@ -87,11 +89,10 @@ def run_process(
         problem = _follow(ctx, process, spools, on_line, limits, grace)
         ended, left = _told(process, marker)
         if left:
-            pids = ", ".join(map(str, sorted(left)))
-            raise TaskFailed(f"the task has ended, but not its processes {pids}", hint="look at them, and end them")
+            raise ProcessesLeft(left)
         ctx.check_cancelled()
         if problem is not None:
-            raise TaskFailed(problem)
+            raise problem
         for stream, spool in spools.items():
             _drain(ctx, stream, spool, on_line)
         return ended
@@ -139,9 +140,11 @@ def _supervised(
         try:
             process.wait(grace + _PATIENCE)
         except subprocess.TimeoutExpired:
-            supervisor.kill_marked(marker)
+            if left := supervisor.kill_marked(marker, _KILLING):
+                raise ProcessesLeft(left) from None
             process.wait()
-        _pipe(process.stdout).close()
+        finally:
+            _pipe(process.stdout).close()
 
 
 def _follow(
@@ -151,9 +154,9 @@ def _follow(
     on_line: OnLine,
     limits: Limits,
     grace: float,
-) -> str | None:
+) -> TaskFailed | None:
     """Hand on lines until the supervisor has ended. Returns why the command had to be stopped, if it had."""
-    problem: str | None = None
+    problem: TaskFailed | None = None
     given_up_at: float | None = None
     busy = False
     while not select.select([_pipe(process.stdout)], [], [], 0 if busy else _TICK)[0]:
@@ -173,14 +176,14 @@ def _follow(
     return problem
 
 
-def _reason_to_stop(ctx: RunContext, spools: Mapping[Stream, Spool], limits: Limits) -> str | None:
+def _reason_to_stop(ctx: RunContext, spools: Mapping[Stream, Spool], limits: Limits) -> TaskFailed | None:
     if ctx.cancelled:
-        return "the task was told to stop"
+        return TaskFailed("the task was told to stop")
     if ctx.deadline is not None and monotonic() >= ctx.deadline:
-        return "the task ran out of time"
+        return TaskTimedOut("the task ran out of time")
     for stream, spool in spools.items():
         if spool.size > limits.stream:
-            return f"the command wrote more than {limits.stream:,} bytes to {stream}"
+            return TaskFailed(f"the command wrote more than {limits.stream:,} bytes to {stream}")
     return None
 
 
@@ -199,7 +202,7 @@ def _told(process: subprocess.Popen[bytes], marker: str) -> tuple[Ended, set[int
     ready, _, _ = select.select([_pipe(process.stdout)], [], [], 0)
     words = _pipe(process.stdout).readline().split() if ready else []
     if not words:  # somebody has killed the supervisor, or it hangs
-        return Ended(128 + signal.SIGKILL, "SIGKILL"), supervisor.kill_marked(marker)
+        return Ended(128 + signal.SIGKILL, "SIGKILL"), supervisor.kill_marked(marker, _KILLING)
     status, *left = map(int, words)
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _HAS_PROC = sys.platform == "linux"
 _PR_SET_CHILD_SUBREAPER = 36
+_DEAD = (b"Z", b"X")  #: the states of a process that only waits to be buried
 _TICK = 0.02  #: seconds between two looks at what is still there
 _LOOKS = 100  #: at the table of processes, until what is not in it counts as hidden from this user
 _LINGER = 1.0  #: seconds that what a command leaves behind has to end by itself, once told to
@@ -53,7 +54,7 @@ def _table() -> Iterator[tuple[int, int]]:
                 state, parent, *_ = _read(f"/proc/{entry}/stat").rpartition(b")")[2].split()
             except (OSError, ValueError):
                 continue  # it has just ended
-            if state not in (b"Z", b"X"):
+            if state not in _DEAD:
                 yield int(entry), int(parent)
 
 
@@ -87,13 +88,14 @@ def descendants(of: int) -> set[int]:
 
 
 def marked(marker: str) -> set[int]:
-    """All living processes of this user that began with the marker in their environment, except this one."""
+    """All living processes of this user whose environment had a marker that begins so, except this one."""
     wanted = f"{_MARKER}={marker}"
     if not _HAS_PROC:
         words = (line.split() for line in _ps("command=", "-E"))
-        found = {int(pid) for pid, *rest in words if wanted in rest}
+        found = {int(pid) for pid, *rest in words if any(word.startswith(wanted) for word in rest)}
     else:
-        found = {pid for pid, _ in _table() if wanted.encode() in _environment(pid)}
+        begin = wanted.encode()
+        found = {pid for pid, _ in _table() if any(entry.startswith(begin) for entry in _environment(pid))}
     return found - {os.getpid()}
 
 
@@ -105,16 +107,16 @@ def _environment(pid: int) -> list[bytes]:
 
 
 def start_of(pid: int) -> str | None:
-    """When a process was started, in the terms of the system; None when there is none."""
+    """When a process was started, in the terms of the system; None when there is none that lives."""
     if not _HAS_PROC:
-        lines = (line.strip().partition(" ") for line in _ps("lstart="))
-        return next((started for found, _, started in lines if found == str(pid)), None)
+        lines = (line.split(None, 2) for line in _ps("stat=,lstart="))
+        return next((rest for found, state, rest in lines if found == str(pid) and state[0] != "Z"), None)
     try:
         fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
         boot = _read("/proc/sys/kernel/random/boot_id").decode().strip()
     except OSError:
         return None
-    return f"{boot}/{fields[19].decode()}"
+    return f"{boot}/{fields[19].decode()}" if fields[0] not in _DEAD else None
 
 
 # -- ending it
@@ -155,9 +157,9 @@ def kill_all(find: Find, patience: float = _PATIENCE) -> set[int]:
     return set()
 
 
-def kill_marked(marker: str) -> set[int]:
-    """Kill everything that carries a marker. Returns the pids of what cannot be killed."""
-    return kill_all(lambda: marked(marker))
+def kill_marked(marker: str, patience: float = _PATIENCE) -> set[int]:
+    """Kill everything that carries a marker that begins so. Returns the pids of what cannot be killed."""
+    return kill_all(lambda: marked(marker), patience)
 
 
 # -- the supervisor itself
