@@ -22,16 +22,18 @@ from engine.errors import FlowInvalid, PenstockError
 #: name -> (where the command is, one line for the help).
 SUBCOMMANDS = {
     "run": ("engine.cli.run:run", "Run a flow and follow it to its end."),
+    "server": ("engine.cli.server:server", "Run flows by their triggers, and serve the API."),
     "validate": ("engine.cli.validate:validate", "Check flows without running them."),
     "migrate": ("engine.cli.migrate:migrate", "Rewrite flows for another version of Kestra."),
     "executions": ("engine.cli.executions_acting:executions", "Look at what has run, and do something about it."),
     "flows": ("engine.cli.flows:flows", "Look at the stored flows."),
-    "triggers": ("engine.cli.triggers:triggers", "Look at what starts flows by itself, and when."),
+    "triggers": ("engine.cli.triggers_acting:triggers", "Look at what starts flows by itself, and switch it."),
     "plugins": ("engine.cli.plugins:plugins", "Look at the task types there are."),
     "kv": ("engine.cli.kv:kv", "Look at and change what flows remember."),
     "secrets": ("engine.cli.secrets:secrets", "Keep values that nobody may see."),
     "eval": ("engine.cli.evaluate:evaluate", "Evaluate an expression as an execution sees it."),
     "db": ("engine.cli.db:db", "Look after the database."),
+    "doctor": ("engine.cli.doctor:doctor", "Look whether all is as it should be."),
     "completion": ("engine.cli.completion:completion", "Print a script that completes commands in a shell."),
 }
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 
 from engine.cli.commands import Group, open_engine, open_history
 from engine.cli.terminal import dim, printable, relative_time, say_json, table
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from engine.core.schedule import Due, Effect, Timetable
     from engine.model.flow import Flow
     from engine.model.listeners import Trigger
+    from engine.model.scheduling import TriggerState
+    from engine.ports import Store
 
 _EFFECTS = {
     "none": "no date is affected",
@@ -35,6 +37,8 @@ class Outlook(Struct, frozen=True, kw_only=True):
     id: str = ""
     type: str = ""
     disabled: bool = False
+    state: TriggerState | None = None  #: how far the scheduler has come with it
+    deployed: bool | None = None  #: None: of no account
     timetable: Timetable | None = None
     dues: Sequence[Due] = ()
     effect: Effect | None = None  #: of the next change of the clocks
@@ -49,7 +53,7 @@ class Outlook(Struct, frozen=True, kw_only=True):
 
 @click.group(cls=Group)
 def triggers() -> None:
-    """Look at what starts flows by itself."""
+    """Look at what starts flows by itself, and switch it on and off."""
 
 
 @triggers.command("list")
@@ -58,28 +62,46 @@ def triggers() -> None:
 def list_triggers(namespace: str | None, as_json: bool) -> None:
     """List the triggers of the stored flows."""
     now = datetime.now(UTC)
-    with open_history() as store:
-        records = store.flows(namespace)
-    found: list[Outlook] = []
-    with open_engine() as engine:
-        for record in records:
-            name = f"{record.namespace}/{record.id}"
-            try:
-                flow = engine.parse(record.source, file=name, revision=record.revision)
-            except PenstockError as error:
-                found.append(Outlook(flow=name, problem=error.message.partition("\n")[0]))
-                continue
-            found += [_outlook(engine, flow, trigger, now, 1) for trigger in flow.triggers]
+    with open_history() as store, open_engine() as engine:
+        found = list(_listed(engine, store, namespace, now))
     if as_json:
         say_json([_as_json(outlook) for outlook in found])
     elif not found:
         click.echo(dim("No triggers. `penstock flows list` shows the stored flows."))
     else:
         rows = [
-            (printable(one.flow), printable(one.id), one.type.rpartition(".")[2], printable(_next(one, now)))
+            (
+                printable(one.flow),
+                printable(one.id),
+                one.type.rpartition(".")[2],
+                printable(_next(one, now)),
+                printable(_last(one, now)),
+            )
             for one in found
         ]
-        click.echo(table(("FLOW", "TRIGGER", "TYPE", "NEXT"), rows))
+        click.echo(table(("FLOW", "TRIGGER", "TYPE", "NEXT", "LAST"), rows))
+
+
+def _listed(engine: Engine, store: Store, namespace: str | None, now: datetime) -> Iterator[Outlook]:
+    """The triggers of each stored flow: of the revision that is deployed, or else of the newest one."""
+    from msgspec.structs import replace
+
+    from engine.model.scheduling import TriggerKey
+
+    states = {state.key: state for state in store.trigger_states()}
+    deployed = {(each.namespace, each.flow_id): each.revision for each in store.deployments()}
+    for newest in store.flows(namespace):
+        name, revision = f"{newest.namespace}/{newest.id}", deployed.get((newest.namespace, newest.id))
+        record = store.flow(newest.namespace, newest.id, revision) if revision is not None else newest
+        assert record is not None, "a flow keeps its revisions"
+        try:
+            flow = engine.parse(record.source, file=name, revision=record.revision)
+        except PenstockError as error:
+            yield Outlook(flow=name, problem=error.message.partition("\n")[0])
+            continue
+        for trigger in flow.triggers:
+            state = states.get(TriggerKey(flow.namespace, flow.id, trigger.id))
+            yield replace(_outlook(engine, flow, trigger, now, 1), state=state, deployed=revision is not None)
 
 
 @triggers.command()
@@ -90,7 +112,7 @@ def list_triggers(namespace: str | None, as_json: bool) -> None:
 def preview(flow: str, count: int, start: str | None, as_json: bool) -> None:
     """Show the next dates of each trigger of a flow, and what happens when clocks are next set."""
     now = datetime.now(UTC)
-    since = _instant(start) if start is not None else now
+    since = instant(start, "--from") if start is not None else now
     with open_engine() as engine:
         loaded = engine.load(flow)
         found = [_outlook(engine, loaded, trigger, since, count) for trigger in loaded.triggers]
@@ -102,7 +124,8 @@ def preview(flow: str, count: int, start: str | None, as_json: bool) -> None:
         click.echo(printable("\n\n".join("\n".join(_paragraph(outlook, now)) for outlook in found)))
 
 
-def _instant(text: str) -> datetime:
+def instant(text: str, option: str) -> datetime:
+    """An instant that was typed. Raises UsageError."""
     from engine.core.schedule import YEARS
     from engine.expressions.dates import moment_of
 
@@ -111,7 +134,7 @@ def _instant(text: str) -> datetime:
     except PenstockError:
         moment = None
     if moment is None or moment.year not in YEARS:
-        raise UsageError(f"--from {text} is not a date", hint="write it as 2026-05-06 or 2026-05-06T07:08:09Z")
+        raise UsageError(f"{option} {text} is not a date", hint="write it as 2026-05-06 or 2026-05-06T07:08:09Z")
     return moment.astimezone(UTC)
 
 
@@ -140,9 +163,21 @@ def _outlook(engine: Engine, flow: Flow, trigger: Trigger, start: datetime, coun
 
 
 def _as_json(outlook: Outlook) -> dict[str, Any]:
-    told: dict[str, Any] = {"flow": outlook.flow, "id": outlook.id, "type": outlook.type, "disabled": outlook.disabled}
-    if outlook.problem is not None:
-        told["problem"] = outlook.problem
+    state = outlook.state
+    told: dict[str, Any] = {
+        "flow": outlook.flow,
+        "id": outlook.id,
+        "type": outlook.type,
+        "disabled": outlook.disabled or (state is not None and state.disabled),
+    }
+    if outlook.deployed is not None:
+        told["deployed"] = outlook.deployed
+    if state is not None:
+        told |= {"next": state.next_at, "last": state.last_at, "executionId": state.execution_id}
+        told["backfill"] = state.backfill and {**to_builtins(state.backfill), "date": state.backfill_at}
+    problem = outlook.problem or (state.problem if state is not None else None)
+    if problem is not None:
+        told["problem"] = problem
     timetable, effect = outlook.timetable, outlook.effect
     if timetable is None:
         return told
@@ -164,14 +199,29 @@ def _next(outlook: Outlook, now: datetime) -> str:
     """The last column of the list."""
     if outlook.problem is not None:
         return click.style(outlook.problem, fg="red")
-    if outlook.disabled:
+    if outlook.disabled or (outlook.state is not None and outlook.state.disabled):
         return dim("disabled")
+    if not outlook.deployed:
+        return dim("not deployed")
     if outlook.timetable is None:
         return dim("not by date")
     due = next((due for due in outlook.dues if due.holds), None)
     if due is None:
         return dim(f"not before {outlook.searched_until}" if outlook.searched_until else "never")
     return f"{outlook.timetable.shown(due.at)} {dim(relative_time(due.at, now))}"
+
+
+def _last(outlook: Outlook, now: datetime) -> str:
+    """What the scheduler has to say of it."""
+    state = outlook.state
+    if state is None:
+        return ""
+    if state.problem is not None:
+        return click.style(state.problem, fg="yellow")
+    if state.backfill is not None:
+        done = state.backfill_at or state.backfill.start
+        return f"backfill at {done.isoformat()}" + (dim(" paused") if state.backfill.paused else "")
+    return relative_time(state.last_at, now) if state.last_at is not None else ""
 
 
 def _paragraph(outlook: Outlook, now: datetime) -> Iterator[str]:

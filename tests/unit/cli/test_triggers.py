@@ -80,14 +80,82 @@ def test_what_cannot_be_previewed(penstock: Penstock, timed: str) -> None:
 
 def test_the_triggers_of_the_stored_flows(penstock: Penstock, timed: str) -> None:
     assert "No triggers" in penstock("triggers", "list").out
-    assert penstock("run", timed, "--quiet").code == 0
+    assert penstock("flows", "push", timed).code == 0
     assert penstock("run", "hello.yaml", "--quiet").code == 0
     lines = penstock("triggers", "list").out.splitlines()
-    assert lines[0].split() == ["FLOW", "TRIGGER", "TYPE", "NEXT"]
+    assert lines[0].split() == ["FLOW", "TRIGGER", "TYPE", "NEXT", "LAST"]
     assert [line.split()[1:3] for line in lines[1:4]] == [
         [name, "Schedule"] for name in ("daily", "broken", "holidays")
     ]
-    assert lines[4].endswith("never")
-    assert lines[6].endswith("disabled")
+    assert lines[4].split()[-1] == "never"
+    assert lines[6].split()[-1] == "disabled"
     assert [one["id"] for one in penstock("triggers", "list", "--json", "-n", "acme").json][::5] == ["daily", "hook"]
     assert penstock("triggers", "list", "--json", "-n", "acme.te").json == []
+
+
+def test_a_flow_that_was_only_run_is_not_deployed(penstock: Penstock, timed: str) -> None:
+    assert penstock("run", timed, "--quiet").code == 0
+    assert "not deployed" in penstock("triggers", "list").out
+    assert penstock("triggers", "list", "--json").json[0]["deployed"] is False
+    refused = penstock("triggers", "disable", "acme.team/timed/daily")
+    assert (refused.code, "is not deployed" in refused.err, "flows push" in refused.err) == (2, True, True)
+
+
+def test_a_trigger_is_switched_off_and_on(penstock: Penstock, timed: str) -> None:
+    penstock("flows", "push", timed)
+    assert penstock("triggers", "disable", "acme.team/timed/daily").code == 0
+    assert penstock("triggers", "list", "--json").json[0]["disabled"] is True
+    assert penstock("triggers", "list").out.splitlines()[1].split()[-1] == "disabled"
+    assert penstock("triggers", "enable", "acme.team/timed/daily").code == 0
+    assert penstock("triggers", "list", "--json").json[0]["disabled"] is False
+    refused = penstock("triggers", "enable", "acme.team/timed/hook")
+    assert (refused.code, "remove `disabled: true`" in refused.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("acme.team/timed/dayly", "did you mean \"daily\"?"),
+        ("acme.team/timed", "names no trigger"),
+        ("acme.team/other/daily", "is not deployed"),
+    ],
+)
+def test_a_trigger_that_is_not_there(penstock: Penstock, timed: str, name: str, message: str) -> None:
+    penstock("flows", "push", timed)
+    for act in (["disable"], ["enable"], ["backfill", "--from", "2026-01-01"]):
+        refused = penstock("triggers", *act[:1], name, *act[1:])
+        assert (refused.code, message in refused.err) == (2, True), refused.err
+
+
+def test_a_backfill_is_asked_for_paused_and_given_up(penstock: Penstock, timed: str) -> None:
+    penstock("flows", "push", timed)
+    trigger = "acme.team/timed/daily"
+    begun = penstock("triggers", "backfill", trigger, "--from", "2026-01-01", "--to", "2026-02-01", "--input", "a=b")
+    assert begun.code == 0, begun.err
+    told = penstock("triggers", "list", "--json").json[0]["backfill"]
+    assert (told["start"], told["inputs"], told["paused"]) == ("2026-01-01T00:00:00Z", {"a": "b"}, False)
+    assert "is not finished" in penstock("triggers", "backfill", trigger, "--from", "2026-01-01").err
+    assert penstock("triggers", "backfill", trigger, "--pause").code == 0
+    assert "paused" in penstock("triggers", "list").out
+    assert penstock("triggers", "backfill", trigger, "--resume").code == 0
+    assert penstock("triggers", "list", "--json").json[0]["backfill"]["paused"] is False
+    assert penstock("triggers", "backfill", trigger, "--delete").code == 0
+    refused = penstock("triggers", "backfill", trigger, "--pause")
+    assert (refused.code, "there is no backfill" in refused.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["daily"], "say from when on"),
+        (["daily", "--from", "2026-01-01", "--pause"], "say from when on"),
+        (["daily", "--from", "soon"], "--from soon is not a date"),
+        (["daily", "--from", "2026-02-01", "--to", "2026-01-01"], "from a start to an end"),
+        (["daily", "--from", "2026-02-01", "--to", "9000-01-01"], "not ahead"),
+        (["past", "--from", "2026-01-01"], "is no Schedule"),
+    ],
+)
+def test_a_backfill_that_makes_no_sense(penstock: Penstock, timed: str, words: list[str], message: str) -> None:
+    penstock("flows", "push", timed)
+    refused = penstock("triggers", "backfill", f"acme.team/timed/{words[0]}", *words[1:])
+    assert (refused.code, message in refused.err) == (2, True), refused.err
