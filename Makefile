@@ -15,7 +15,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 PYTEST_ARGS ?= -n auto --dist loadgroup -q
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench build clean
+.PHONY: help run test check format bench trust build clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -37,6 +37,9 @@ format: $(EQUIPPED)  ## Mend what the formatter and the linter can mend
 
 bench: $(EQUIPPED)  ## Measure speed and memory, beside a floor measured in the same run
 	$(BIN)/python bench/run.py
+
+trust: $(EQUIPPED)  ## Do all the harm of the fault matrix, and write docs/trust.md about it (half an hour)
+	$(BIN)/python -m bench.trust --write docs/trust.md $(TRUST_ARGS)
 
 build: $(EQUIPPED)  ## Build the wheel into dist/
 	$(PIP) wheel --no-deps --wheel-dir dist .
