@@ -118,7 +118,7 @@ class Parts(ABC):
         return StoredSecrets(lambda: self.store, self.cipher, self._write, self._clock.now)
 
     def _write(self, write: Write) -> int:
-        guest = self._ownership.guest
+        guest = self._ownership.elsewhere
         return guest.write(write) if guest is not None else self._write_here(write)
 
     def _write_here(self, write: Write) -> int:
