@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -14,11 +15,21 @@ from engine.errors import UsageError
 
 MAX_FLOW_BYTES = 1024 * 1024
 FLOW_SUFFIXES = (".yaml", ".yml")
+_SETTINGS_FILE = "penstock.yaml"
 
 
 def looks_like_file(name: str) -> bool:
     """Whether a flow is named by its file, rather than by NAMESPACE/ID."""
     return name.endswith(FLOW_SUFFIXES) or name.startswith((".", "/", "~")) or os.path.exists(name)
+
+
+def flows_below(folder: str) -> Iterator[str]:
+    """The files of flows below a folder, in order; hidden ones and settings left out. None where there is no folder."""
+    for place, below, names in os.walk(folder):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        for name in sorted(names):
+            if name.endswith(FLOW_SUFFIXES) and name != _SETTINGS_FILE and not name.startswith("."):
+                yield os.path.join(place, name)
 
 
 def check_file(path: str, limit: int = MAX_FLOW_BYTES) -> None:

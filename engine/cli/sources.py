@@ -7,10 +7,9 @@ import sys
 from collections.abc import Iterator
 
 from engine.errors import UsageError
-from engine.sources import FLOW_SUFFIXES, MAX_FLOW_BYTES, read_file
+from engine.sources import MAX_FLOW_BYTES, flows_below, read_file
 
 MAX_INPUT_BYTES = 16 * 1024 * 1024
-_SETTINGS_FILE = "penstock.yaml"
 
 
 def read_source(path: str, limit: int = MAX_FLOW_BYTES) -> bytes:
@@ -38,12 +37,7 @@ def flow_files(paths: tuple[str, ...]) -> Iterator[str]:
         if not os.path.isdir(path):
             yield path
             continue
-        found = False
-        for folder, below, names in os.walk(path):
-            below[:] = sorted(name for name in below if not name.startswith("."))
-            for name in sorted(names):
-                if name.endswith(FLOW_SUFFIXES) and name != _SETTINGS_FILE and not name.startswith("."):
-                    found = True
-                    yield os.path.join(folder, name)
+        found = list(flows_below(path))
         if not found:
             raise UsageError(f"there is no flow in {path}", hint="flows are files that end in .yaml or .yml")
+        yield from found

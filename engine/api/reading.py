@@ -1,0 +1,118 @@
+"""What a request says: its query, its body, and the engine that it is for.
+
+Always true: what cannot be read is a Refusal that names it; nothing that comes in can name a file of this machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+import msgspec
+from anyio.to_thread import run_sync as in_thread
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+
+from engine.api.answers import Refusal
+from engine.api.gate import MAX_BODY
+from engine.app import Engine
+from engine.core.coercion import is_file_uri
+from engine.errors import InputsInvalid
+from engine.model.flow import Flow
+from engine.model.inputs import FileInput, Input
+
+__all__ = ["Upload", "engine_of", "form_of", "in_thread", "inputs_from", "json_of", "labels_of", "text_of"]
+
+
+class Upload:
+    """A file of a form, under the name that it has there."""
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self.name = name
+        self.read = file.read
+        self.seek = file.seek
+
+
+#: The parts of a form, by name.
+Form = Mapping[str, str | Upload]
+
+
+def engine_of(request: Request) -> Engine:
+    engine: Engine = request.app.state.engine
+    return engine
+
+
+async def text_of(request: Request) -> str:
+    """The body as text. Raises Refusal."""
+    try:
+        return (await request.body()).decode()
+    except UnicodeDecodeError:
+        raise Refusal(422, "the body is not UTF-8 text") from None
+
+
+async def json_of(request: Request) -> Any:
+    """The body as JSON. Raises Refusal."""
+    body = await request.body()
+    if not body:
+        raise Refusal(422, "Required Body not specified")
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refusal(422, str(error), reason="Invalid json") from None
+
+
+async def form_of(request: Request) -> Form:
+    """The parts of a multipart body; none of a request without a body. Raises Refusal."""
+    kind = request.headers.get("content-type", "")
+    if not kind.lower().startswith("multipart/form-data"):
+        if await request.body():
+            raise Refusal(422, "inputs come as multipart/form-data")
+        return {}
+    parts = await request.form(max_part_size=MAX_BODY)
+    return {name: _part(name, parts) for name in parts}
+
+
+def _part(name: str, parts: FormData) -> str | Upload:
+    values = parts.getlist(name)
+    if len(values) > 1:
+        raise Refusal(422, f"the part {name} is given {len(values)} times")
+    value = values[0]
+    return Upload(value.file, value.filename or "") if isinstance(value, UploadFile) else value
+
+
+def inputs_from(form: Form, flow: Flow) -> dict[str, Any]:
+    """The inputs that a form gives to a flow. Raises InputsInvalid."""
+    return inputs_for(form, {item.id: item for item in flow.inputs})
+
+
+def inputs_for(form: Form, declared: Mapping[str, Input]) -> dict[str, Any]:
+    """The same for inputs that something else declares, such as a pause."""
+    problems = [
+        f"{name}: a file is sent as a part of its own, or named by the URI of a stored one"
+        for name, value in form.items()
+        if isinstance(declared.get(name), FileInput) and isinstance(value, str) and not is_file_uri(value)
+    ]
+    if problems:
+        raise InputsInvalid(problems)
+    return {name: _value(declared.get(name), name, value) for name, value in form.items()}
+
+
+def _value(declared: Input | None, name: str, value: str | Upload) -> Any:
+    if isinstance(value, str) or isinstance(declared, FileInput):
+        return value
+    try:
+        return value.read().decode()
+    except UnicodeDecodeError:
+        raise InputsInvalid([f"{name}: it is not UTF-8 text"]) from None
+
+
+def labels_of(request: Request, parameter: str = "labels") -> dict[str, str]:
+    """`labels=key:value`, as often as there are labels. Raises Refusal."""
+    labels: dict[str, str] = {}
+    for pair in request.query_params.getlist(parameter):
+        key, colon, value = pair.partition(":")
+        if not (key and colon):
+            raise Refusal(422, f"{parameter} {pair!r} is not key:value")
+        if labels.setdefault(key, value) != value:
+            raise Refusal(422, f"the label {key} has two values")
+    return labels
