@@ -1,4 +1,4 @@
-"""One trigger from date to date: what it starts, what it waits for, and what becomes of it when something goes wrong."""
+"""One trigger from date to date: what it starts, what it waits for, and what becomes of it when things go wrong."""
 
 from __future__ import annotations
 
