@@ -35,6 +35,7 @@ class Reason(Struct, frozen=True, kw_only=True):
     variables: Mapping[str, Any]  #: what `trigger.*` shows
     inputs: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    inherited: Mapping[str, str] | None = None  #: the labels of the execution that it comes of
     problem: str | None = None
     quiet: bool = False
 
@@ -92,7 +93,7 @@ class Firing:
 
     def _made(self, flow: Flow, trigger: Trigger, reason: Reason, execution_id: str) -> NewExecution:
         told = {"id": trigger.id, "type": trigger.type, "variables": dict(reason.variables)}
-        origin = Origin(trigger=told)
+        origin = Origin(trigger=told, labels=reason.inherited)
         if reason.problem is not None:
             return self._creator.failed(flow, reason.problem, execution_id, origin)
         try:

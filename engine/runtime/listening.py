@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from msgspec.structs import replace
 
 from engine.core.facts import Facts
-from engine.core.triggering import Memory, Verdict, judge
+from engine.core.triggering import Memory, judge
 from engine.errors import Fenced, PenstockError
 from engine.expressions import Functions
 from engine.model.execution import Execution
@@ -100,7 +100,7 @@ class Listening:
         verdict = judge(flow, trigger, upstream, execution, announcement.state, at, memory, functions, self._facts)
         if not verdict.fires and verdict.memory == memory and verdict.problem is None:
             return state
-        key = f"{execution.id}:{announcement.state.value}"
+        key = f"{execution.id}:{announcement.state.value}:{at.isoformat()}"  # it may come to a state more than once
         if self._store.fire(state.key.scope, key) is not None:
             return state  # heard before, and then this engine or another one was ended
         come = replace(state, memory=verdict.memory.stored(), problem=verdict.problem)
@@ -108,27 +108,22 @@ class Listening:
             if verdict.problem is not None:
                 log.warning("the trigger %s cannot tell about %s: %s", state.key, execution.id, verdict.problem)
             return self._noted(come, announcement)
-        return self._start(flow, trigger, verdict, replace(come, problem=None), key, announcement)
-
-    def _start(
-        self,
-        flow: Flow,
-        trigger: FlowTrigger,
-        verdict: Verdict,
-        state: TriggerState,
-        key: str,
-        announcement: Announcement,
-    ) -> TriggerState:
         reason = Reason(
             key=key,
-            at=announcement.at,
+            at=at,
             variables=verdict.variables,
             inputs=verdict.inputs,
             labels=verdict.labels,
+            inherited=execution.labels,
             problem=verdict.problem,
             quiet=True,
         )
-        execution_id = self._firing.id_of(state.key, key, announcement.at)
+        return self._start(flow, trigger, reason, replace(come, problem=None), announcement)
+
+    def _start(
+        self, flow: Flow, trigger: FlowTrigger, reason: Reason, state: TriggerState, announcement: Announcement
+    ) -> TriggerState:
+        execution_id = self._firing.id_of(state.key, reason.key, announcement.at)
         if trigger.stop_after:
             self._await_end(state.key, OWN, execution_id)
         started = replace(state, last_at=announcement.at, execution_id=execution_id, updated_at=announcement.at)

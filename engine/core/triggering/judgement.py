@@ -184,12 +184,11 @@ class _Case:
             return self.untold(reason(error), self.is_named, verdict)
 
     def _spending(self, memory: Memory, begun_anew: Held) -> Memory:
-        """A memory that knows what was spent, but for this one: what it started is known by it."""
-        mine = self._upstream.execution.id
+        """A memory that knows what was spent. One that was enough by itself need not be known."""
         spent = dict(memory.spent)
         for id_, held in begun_anew.items():
-            keys = {one.key for one in held.values() if one.execution_id != mine}
-            if keys:
+            keys = {one.key for one in held.values()}
+            if len(keys) > 1:
                 spent[id_] = (*spent.get(id_, ()), *sorted(keys))[-_KNOWN:]
         return replace(memory, spent=spent)
 

@@ -30,7 +30,7 @@ class Satisfied(Struct, frozen=True, kw_only=True):
     @property
     def key(self) -> str:
         """What tells it from all others."""
-        return f"{self.execution_id}:{self.state}"
+        return f"{self.execution_id}:{self.state}:{self.at.isoformat()}"
 
 
 class Memory(Struct, frozen=True, kw_only=True):

@@ -172,13 +172,26 @@ def test_nothing_is_remembered_of_who_is_not_waited_for() -> None:
 def test_what_is_heard_of_again_after_a_crash_counts_once() -> None:
     asking = watcher({"dependsOn": [A, B]})
     a, b, next_b = execution("a"), execution("b"), execution("b", id_="b-2")
-    fired, memory = played(asking, [(a, NOON), (b, NOON), (a, NOON), (next_b, NOON + MINUTE)])
+    fired, memory = played(asking, [(a, NOON), (b, NOON), (a, NOON), (b, NOON), (next_b, NOON + MINUTE)])
     assert fired == ["b-1"]
     assert [one.execution_id for one in memory.satisfied["dependsOn"].values()] == ["b-2"]
     assert played(asking, [(execution("a", id_="a-2"), NOON), (b, NOON), (a, NOON), (next_b, NOON)])[0] == [
         "b-1",
         "b-2",
     ]
+
+
+def test_an_execution_may_come_to_a_state_more_than_once() -> None:
+    a, b = execution("a", State.PAUSED), execution("b", State.PAUSED)
+    coming = [(a, NOON), (b, NOON), (a, NOON + MINUTE), (b, NOON + MINUTE)]
+    assert played(watcher({"dependsOn": [A, B]}), coming)[0] == ["b-1", "b-1"]
+
+
+def test_what_is_known_of_what_was_spent_is_bounded() -> None:
+    coming = [(execution(name), NOON + n * MINUTE) for n in range(300) for name in "ab"]
+    fired, memory = played(watcher({"dependsOn": [A, B]}), coming)
+    assert len(fired) == 300
+    assert len(memory.spent["dependsOn"]) == 100
 
 
 def test_a_trigger_that_fires_at_once_remembers_nothing() -> None:
