@@ -230,6 +230,8 @@ class Engine(Parts):
         With a `grace` nothing new begins, and what has not finished so many seconds later is left for its next owner.
         """
         try:
+            if self._scheduler is not None:
+                self._scheduler.stop()
             self._ownership.end(self.on_wait, grace)
         finally:
             if "store" in self.__dict__:

@@ -12,7 +12,6 @@ import logging
 import queue
 import threading
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 from itertools import count
@@ -29,6 +28,7 @@ from engine.model.scheduling import Deployment, TriggerKey, TriggerState
 from engine.model.state import TERMINAL, State
 from engine.model.triggers import FlowTrigger, HttpTrigger, TimedTrigger
 from engine.runtime.followers import Followers, News
+from engine.runtime.hands import Hands
 from engine.runtime.heralds import LISTENING, Heralds
 from engine.runtime.library import Library
 from engine.runtime.listening import Listening
@@ -39,6 +39,8 @@ TICK = 1.0
 RELOAD_EVERY = 5.0
 #: How many triggers are dealt with at once.
 HANDS = 8
+#: Seconds that what is being dealt with may take when the scheduler is to end. What takes longer is not committed.
+STOPPING = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +99,7 @@ class Scheduler:
         self._reload_at = 0.0
         self._look_at = 0.0
         self._stopping = False
-        self._hands = ThreadPoolExecutor(HANDS, thread_name_prefix="penstock-trigger")
+        self._hands = Hands(HANDS, "penstock-trigger")
         self._thread = threading.Thread(target=self._run, name="penstock-scheduler", daemon=True)
         #: Flows that are deployed and cannot be read any more, with why.
         self.broken: Mapping[str, str] = {}
@@ -121,11 +123,11 @@ class Scheduler:
         return self._thread.is_alive()
 
     def stop(self) -> None:
-        """Start nothing more; returns when what was being started is committed."""
+        """Start nothing more; returns when what was being started is committed, if that is soon."""
         self._inbox.put(Stop())
         if self._thread.is_alive():
             self._thread.join()
-        self._hands.shutdown(wait=True, cancel_futures=True)
+        self._hands.stop(STOPPING)
         self._heralds.on_announced = lambda: None
 
     def started(self, key: TriggerKey, execution_id: str) -> None:

@@ -48,7 +48,7 @@ class AtOnce:
     def submit(self, work: Callable[..., None], *arguments: Any) -> None:
         work(*arguments)
 
-    def shutdown(self, **_: object) -> None:
+    def stop(self, patience: float) -> None:
         """There is nothing to end."""
 
 
