@@ -10,7 +10,7 @@ import threading
 from typing import Any
 
 from engine.core.triggering import Response, Verdict, responds
-from engine.errors import ExpressionError, PenstockError
+from engine.errors import PenstockError
 from engine.expressions import Functions
 from engine.model.events import AttemptFinished
 from engine.model.execution import Execution, StateChange, TaskRun
@@ -48,10 +48,7 @@ class Polling:
         if finished.state is not State.SUCCESS:
             late = f"there is no whole answer after {self._patience:g} s"
             return Verdict(problem=late if finished.state is State.KILLED else finished.error)
-        try:
-            return responds(flow, trigger, _response(finished.outputs or {}), functions, self._world.facts)
-        except ExpressionError as error:  # what only others can tell
-            return Verdict(problem=error.message)
+        return responds(flow, trigger, _response(finished.outputs or {}), functions, self._world.facts)
 
     def _asked(self, flow: Flow, trigger: HttpTrigger) -> AttemptFinished:
         context = AttemptContext(self._assignment(flow, trigger), _unheard)

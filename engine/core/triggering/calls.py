@@ -12,7 +12,7 @@ import msgspec
 from engine.core.conditions import Subject, holds
 from engine.core.facts import Facts
 from engine.core.rendering import answer
-from engine.core.triggering.verdict import Verdict, context_of, every, furnished, reason
+from engine.core.triggering.verdict import Verdict, context_of, every, furnished
 from engine.errors import ExpressionError
 from engine.expressions import Functions, language, truthy
 from engine.model.flow import Flow
@@ -44,7 +44,7 @@ def called(
         if not conditions_hold(flow, trigger, context, functions):
             return Verdict()
     except ExpressionError as error:
-        return Verdict(problem=reason(error))
+        return Verdict(problem=error.message)
     return furnished(Verdict(fires=True, variables=variables), flow, trigger, context, functions)
 
 

@@ -22,7 +22,7 @@ from engine.core.triggering import gathering
 from engine.core.triggering.entries import any_names, matches
 from engine.core.triggering.memory import Memory, Satisfied
 from engine.core.triggering.upstream import Upstream
-from engine.core.triggering.verdict import Verdict, every, furnished, reason, some
+from engine.core.triggering.verdict import Verdict, every, furnished, some
 from engine.errors import ExpressionError
 from engine.expressions import Functions, truthy
 from engine.model.conditions import MultipleCondition, Not, Or
@@ -51,7 +51,7 @@ def judge(
     """What becomes of it that `upstream` came to `state` at an instant, for a trigger of `flow` with its `memory`.
 
     `upstream` may have gone on since. Never by executions of the same flow. Windows are on the clocks of
-    `functions.zone` unless they name others. Raises ExpressionError only for what other functions can tell.
+    `functions.zone` unless they name others.
     """
     nothing = Verdict(memory=memory)
     if state not in trigger.states or (upstream.namespace, upstream.flow_id) == (flow.namespace, flow.id):
@@ -61,7 +61,7 @@ def judge(
         if not case.is_considered():
             return nothing
     except ExpressionError as error:
-        return case.untold(reason(error), case.is_named, nothing)
+        return case.untold(error.message, case.is_named, nothing)
     return case.decided(memory)
 
 
@@ -102,7 +102,7 @@ class _Case:
             if self._is_fulfilled(complete):
                 return self._fired(memory, held, complete)
         except ExpressionError as error:
-            return self.untold(reason(error), self.is_named, _remembering(memory, held))
+            return self.untold(error.message, self.is_named, _remembering(memory, held))
         verdict = _remembering(memory, held) if counts else Verdict(memory=memory)
         if told and (not counts or told[0].is_named):
             return self.untold(told[0].reason, told[0].is_named, verdict)
@@ -128,7 +128,7 @@ class _Case:
                     if matches(entry, self._subject):
                         new[entry_name] = this
                 except ExpressionError as error:
-                    untold.append(_Untold(reason(error), any_names([entry], self._upstream.execution)))
+                    untold.append(_Untold(error.message, any_names([entry], self._upstream.execution)))
             held[each.id] = each.held(memory.satisfied.get(each.id, {}), new, self._at, self._subject.functions.zone)
             counts = counts or this in held[each.id].values()
         return held, sorted(untold, key=lambda one: not one.is_named), counts
@@ -181,7 +181,7 @@ class _Case:
         try:
             return furnished(verdict, self._upstream.flow, self._trigger, context, self._subject.functions)
         except ExpressionError as error:
-            return self.untold(reason(error), self.is_named, verdict)
+            return self.untold(error.message, self.is_named, verdict)
 
     def _spending(self, memory: Memory, begun_anew: Held) -> Memory:
         """A memory that knows what was spent. One that was enough by itself need not be known."""

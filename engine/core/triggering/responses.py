@@ -9,7 +9,7 @@ from msgspec import Struct
 from engine.core.facts import Facts
 from engine.core.rendering import answer
 from engine.core.triggering.calls import conditions_hold
-from engine.core.triggering.verdict import Verdict, context_of, furnished, reason
+from engine.core.triggering.verdict import Verdict, context_of, furnished
 from engine.errors import ExpressionError
 from engine.expressions import Functions, language, truthy
 from engine.model.flow import Flow
@@ -46,4 +46,4 @@ def responds(flow: Flow, trigger: HttpTrigger, response: Response, functions: Fu
             return Verdict()
         return furnished(Verdict(fires=True, variables=variables), flow, trigger, context, functions)
     except ExpressionError as error:
-        return Verdict(problem=reason(error))
+        return Verdict(problem=error.message)

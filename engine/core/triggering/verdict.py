@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from engine.core.context import TENANT, UNAVAILABLE
+from engine.core.context import TENANT
 from engine.core.facts import Facts
 from engine.core.rendering import deep
 from engine.core.triggering.memory import Memory
@@ -76,13 +76,6 @@ def some(questions: Iterable[Callable[[], bool]]) -> bool:
     if trouble is not None:
         raise trouble
     return False
-
-
-def reason(error: ExpressionError) -> str:
-    """Why something cannot be told. Raises what somebody with other functions can tell."""
-    if error.code == UNAVAILABLE:
-        raise error
-    return error.message
 
 
 def _denied(question: Callable[[], bool]) -> Callable[[], bool]:

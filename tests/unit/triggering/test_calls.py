@@ -126,6 +126,5 @@ def test_inputs_and_labels() -> None:
 
 def test_what_calls_out_is_answered_by_the_functions_that_are_given() -> None:
     asked = {"when": "{{ trigger.headers.token[0] == secret('TOKEN') }}"}
-    with pytest.raises(ExpressionError):
-        call(asked, headers={"token": ["x"]})
+    assert "secret" in (call(asked, headers={"token": ["x"]}).problem or "")
     assert call(asked, headers={"token": ["x"]}, functions=Functions(secret=lambda key, **_: "x")).fires

@@ -8,7 +8,6 @@ import pytest
 
 from engine.core.facts import Facts
 from engine.core.triggering import Memory
-from engine.errors import ExpressionError
 from engine.expressions import Functions
 from engine.model.state import State
 from tests.unit.triggering.upstreams import CONDITION, execution, fires, judged, watcher
@@ -176,9 +175,7 @@ def test_one_entry_is_enough_whatever_the_others_cannot_tell() -> None:
 
 def test_what_calls_out_is_answered_by_the_functions_that_are_given() -> None:
     asking = watcher({"when": "{{ kv('go') == 'yes' }}"})
-    with pytest.raises(ExpressionError) as raised:
-        judged(asking, execution())
-    assert raised.value.code == "function-unavailable"
+    assert "kv" in (judged(asking, execution()).problem or "")
     assert judged(asking, execution(), functions=Functions(kv=lambda key, **_: "yes")).fires
 
 
