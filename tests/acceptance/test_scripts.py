@@ -96,8 +96,19 @@ def test_a_failed_script_keeps_its_outputs(engine: Engine) -> None:
     assert "ended with exit code 3\noops" in str(task.attempts[-1].error)
 
 
-def test_killing_the_execution_ends_all_processes(engine: Engine) -> None:
-    flow = engine.parse(FLOW.format(more="retry: null", last="sleep 60"), file="script.yaml")
+@pytest.mark.parametrize(
+    "last",
+    [
+        "sleep 60",
+        "trap '' TERM INT HUP; while :; do sleep 60; done",
+        "(setsid sh -c '(trap \\\"\\\" TERM; exec sleep 60) & exit'); sleep 60",
+        "nohup sh -c 'sleep 60' & wait",
+        "(setsid sleep 60 &); sleep 60",
+    ],
+    ids=["plain", "ignores SIGTERM", "double fork", "nohup", "a grandchild holds stdout"],
+)
+def test_killing_the_execution_ends_all_processes(engine: Engine, last: str) -> None:
+    flow = engine.parse(FLOW.format(more="retry: null", last=f'"{last}"'), file="script.yaml")
     execution = engine.submit(flow)
     wait_until(lambda: "INFO ready" in lines_of(engine, execution))
     engine.kill(execution.id)
@@ -109,7 +120,7 @@ def test_a_timeout_ends_all_processes(engine: Engine) -> None:
     execution = run(engine, "sleep 60", "timeout: PT0.5S")
     assert execution.state is State.FAILED
     assert "Timeout after PT0.5S" in str(next(iter(execution.in_order())).attempts[-1].error)
-    wait_until(lambda: left_over() == set())
+    assert left_over() == set()
 
 
 def test_an_installation_may_refuse_containers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
