@@ -28,8 +28,13 @@ class Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Take the line away, so that something else can be written."""
         if self._shown:
             click.echo("\r\x1b[K", nl=False, err=True)
+            self._shown = False
 
     def show(self, part: int, whole: int) -> None:
         """So much of it is done. Cheap enough to be called often."""

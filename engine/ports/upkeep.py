@@ -35,3 +35,6 @@ class UpkeepStore(Protocol):
 
     def whole(self, *, after: str = "", limit: int = 100) -> list[Execution]:
         """Executions with their task runs, by id, from the first one after that id on."""
+
+    def ids(self, *, after: str = "", limit: int = 100) -> list[str]:
+        """The ids of the same executions: also of those that cannot be read."""

@@ -68,6 +68,8 @@ class Host:
         if not isinstance(id_, str):
             raise UsageError("a message between engines names an execution by its id")
         match verb:
+            case "runs":
+                return {"runs": self._loop.runs(id_)}
             case "submit":
                 return self._take(id_, partial(self._begin, _submission(message)))
             case "adopt":

@@ -48,6 +48,10 @@ class Peer:
         """The `pid` and the `version` of the owner."""
         return self._call({"verb": "ping"})
 
+    def runs(self, execution_id: str) -> bool:
+        """Whether the owner moves an execution just now."""
+        return bool(self._call({"verb": "runs", "id": execution_id})["runs"])
+
     def submit(self, submission: Submission) -> None:
         """Hand an execution over. Returns once it is committed; asking again for the same id begins nothing."""
         self._call({"verb": "submit", **asdict(submission)}, patience=SUBMIT_PATIENCE)

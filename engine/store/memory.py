@@ -225,10 +225,13 @@ class MemoryStore(MemoryScheduling):
         with self._lock:
             return Counter((codec.from_text(row[1]), codec.from_text(row[2])) for row in self._executions.values())
 
+    def ids(self, *, after: str = "", limit: int = 100) -> list[str]:
+        with self._lock:
+            return sorted(id_ for id_ in self._executions if id_ > after)[:limit]
+
     def whole(self, *, after: str = "", limit: int = 100) -> list[Execution]:
         with self._lock:
-            ids = sorted(id_ for id_ in self._executions if id_ > after)[:limit]
-            found = [self.execution(id_) for id_ in ids]
+            found = [self.execution(id_) for id_ in self.ids(after=after, limit=limit)]
         return [execution for execution in found if execution is not None]
 
     def size(self) -> int | None:

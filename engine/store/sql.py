@@ -131,6 +131,10 @@ class SqlStore:
         with self.database.reading() as connection:
             return upkeep.whole(connection, after=after, limit=limit)
 
+    def ids(self, *, after: str = "", limit: int = 100) -> list[str]:
+        with self.database.reading() as connection:
+            return upkeep.ids(connection, after=after, limit=limit)
+
     def size(self) -> int | None:
         return self.database.size
 

@@ -54,7 +54,7 @@ _SIZE = ("PRAGMA page_count", "PRAGMA freelist_count", "PRAGMA page_size")
 _LOOK_UP_EVERY = 100_000  # steps of SQLite's machine, some milliseconds
 _WRITE_HINT = "Is there space on the disk for a second copy? `penstock db check` looks whether the database is whole."
 _MAGIC = b"SQLite format 3\x00"
-_FIXED_IN = (3, 51, 3)
+FIXED_IN = (3, 51, 3)
 _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "fuse.sshfs", "glusterfs"})
 
 
@@ -295,12 +295,12 @@ def _driven(what_failed: str) -> Iterator[None]:
 
 
 def _warn_of_old_sqlite() -> None:
-    if sqlite3.sqlite_version_info < _FIXED_IN:
+    if sqlite3.sqlite_version_info < FIXED_IN:
         _log.info(
             "SQLite %s has a bug that can damage a database which two processes write at once (fixed in %s). "
             "One engine owns the file, so it is safe here; do not write to it with other tools while it runs.",
             sqlite3.sqlite_version,
-            ".".join(map(str, _FIXED_IN)),
+            ".".join(map(str, FIXED_IN)),
         )
 
 

@@ -57,3 +57,8 @@ def whole(connection: Connection, *, after: str, limit: int) -> list[Execution]:
     for run in connection.execute(query):
         runs[run[1]].append(run)
     return [rows.read_execution(row, runs[row[0]]) for row in found]
+
+
+def ids(connection: Connection, *, after: str, limit: int) -> list[str]:
+    query = select(executions.c.id).where(executions.c.id > to_text(after)).order_by(executions.c.id).limit(limit)
+    return [from_text(id_) for id_ in connection.execute(query).scalars()]

@@ -100,6 +100,7 @@ def test_whole_executions_come_a_page_at_a_time(store: Store) -> None:
     rest = store.whole(after="b", limit=2)
     assert [(execution.id, len(execution.task_runs)) for execution in rest] == [("c", 1), ("d", 0)]
     assert store.whole(after="d") == []
+    assert (store.ids(limit=3), store.ids(after="c"), store.ids(after="d")) == (["a", "b", "c"], ["d"], [])
 
 
 def filled(url: str) -> Any:
