@@ -14,7 +14,7 @@ from engine.model.diagnostic import Severity
 
 if TYPE_CHECKING:
     from engine.model.conditions import TimeWindow
-    from engine.model.triggers import FlowTrigger, HttpTrigger, Preconditions, Schedule, ScheduleOnDates, Window
+    from engine.model.triggers import Filter, FlowTrigger, HttpTrigger, Preconditions, Schedule, ScheduleOnDates, Window
 
 #: Of the two windows, which properties belong together. Each is one kind of window.
 _KINDS = (("deadline",), ("from", "to"), ("lookback",), ("every", "offset"))
@@ -27,6 +27,7 @@ _OF_TYPE = {
 }
 _NO_VALUE = ("IS_TRUE", "IS_FALSE", "IS_NULL", "IS_NOT_NULL")
 _SEVERAL = ("IN", "NOT_IN")
+_ON_EXPRESSION = "`value` is the expression that is looked at, and `values` what it is compared with"
 
 
 def check_triggers(builder: Builder) -> None:
@@ -172,12 +173,22 @@ def _check_preconditions(builder: Builder, preconditions: Preconditions, path: P
         _check_time_window(builder, preconditions.time_window, (*path, "timeWindow"))
     for place, where in enumerate(preconditions.where):
         for index, entry in enumerate(where.filters):
-            due = "values" if entry.type in _SEVERAL else None if entry.type in _NO_VALUE else "value"
-            if due is not None and not getattr(entry, due):
-                message = f'a filter of type {entry.type} needs the property "{due}"'
-                builder.add("missing-property", message, (*path, "where", place, "filters", index))
+            for due in _due_of(entry):
+                if not getattr(entry, due):
+                    message = f'a filter of type {entry.type} on {entry.field} needs the property "{due}"'
+                    asks = entry.field == "EXPRESSION"
+                    severity = Severity.WARNING if asks and due == "values" else Severity.ERROR
+                    hint = _ON_EXPRESSION if asks else None
+                    at = (*path, "where", place, "filters", index)
+                    builder.add("missing-property", message, at, hint=hint, severity=severity)
+
+
+def _due_of(entry: Filter) -> tuple[str, ...]:
+    """The properties that a filter needs."""
+    if entry.field == "EXPRESSION":
+        return ("value",) if entry.type in _NO_VALUE else ("value", "values")
+    return () if entry.type in _NO_VALUE else ("values",) if entry.type in _SEVERAL else ("value",)
 
 
 def _check_http(builder: Builder, trigger: HttpTrigger, path: Path) -> None:
-    if not has_template(trigger.interval):
-        check_duration(builder, trigger.interval, (*path, "interval"))
+    check_duration(builder, trigger.interval, (*path, "interval"))

@@ -102,9 +102,7 @@ def _looked_at(one: Filter, subject: Subject) -> object:
             return execution.namespace
         case "STATE":
             return execution.state.value
-    if one.value is None:
-        hint = "Write as `value` the expression that is looked at."
-        raise ExpressionError("A filter on an EXPRESSION has none", code="missing-property", hint=hint)
+    assert one.value is not None  # the dialect sees to that
     try:
         return subject.value(one.value)
     except Undefined:

@@ -139,6 +139,15 @@ def test_what_has_no_effect_is_a_warning() -> None:
     assert [found.severity for found in parsed.diagnostics] == [Severity.WARNING] * 2
 
 
+def test_a_comparison_of_an_expression_with_nothing_is_a_warning() -> None:
+    filters = "[{field: EXPRESSION, type: EQUAL_TO, value: '{{ 1 }}'}]"
+    parsed = read(f"{{id: f, type: {T}.Flow, preconditions: {{id: p, where: [{{id: w, filters: {filters}}}]}}}}")
+    assert parsed.flow is not None
+    (found,) = parsed.diagnostics
+    assert (found.code, found.severity) == ("missing-property", Severity.WARNING)
+    assert '"values"' in found.message
+
+
 #: (a trigger with ^ before what is wrong, code, a part of the message or of the hint)
 BAD = [
     (f"^{{id: s, type: {T}.Schedule}}", "missing-property", '"cron"'),
@@ -179,9 +188,15 @@ BAD = [
         "[^{field: STATE, type: IN}]}]}}",
         "missing-property", '"values"',
     ),
+    (
+        f"{{id: f, type: {T}.Flow, preconditions: {{id: p, where: [{{id: w, filters: "
+        "[^{field: EXPRESSION, type: IS_TRUE}]}]}}",
+        "missing-property", '"value"',
+    ),
     (f"^{{id: w, type: {T}.Webhook}}", "missing-property", '"key"'),
     (f"{{id: w, type: {T}.Webhook, key: k, fetchType: ^ALL}}", "invalid-choice", "STORE"),
     ("{id: h, type: io.kestra.plugin.core.http.Trigger, uri: u, interval: ^fast}", "invalid-duration", "fast"),
+    ("{id: h, type: io.kestra.plugin.core.http.Trigger, uri: u, interval: ^'{{ x }}'}", "invalid-duration", "x"),
     ("{id: h, type: io.kestra.plugin.core.http.Trigger, uri: u, ^metod: GET}", "unknown-property", "method"),
     (f"{{id: s, type: {T}.Schedule, cron: '@daily', when: ^'{{{{ x'}}", "expression-syntax", ""),
 ]  # fmt: skip

@@ -76,7 +76,6 @@ def test_an_expression_is_compared_with_the_values(type_: str, values: list[str]
     ("one", "reason"),
     [
         ({"field": "EXPRESSION", "type": "EQUAL_TO", "value": "{{ 1 }}"}, "no `values`"),
-        ({"field": "EXPRESSION", "type": "IS_TRUE"}, "has none"),
         ({"field": "EXPRESSION", "type": "IS_TRUE", "value": "{{ outputs.nothing }}"}, "nothing"),
         ({"field": "EXPRESSION", "type": "IS_NOT_NULL", "value": "{{ 1 / 0 }}"}, "zero"),
         ({"field": "NAMESPACE", "type": "REGEX", "value": "(?=x)"}, "not valid"),
