@@ -18,7 +18,6 @@ from concurrent.futures import Future
 from functools import partial
 
 from engine.core import decide
-from engine.core.admission import WAITING
 from engine.core.claims import claimed, may_start
 from engine.core.refusal import refusal, was_done
 from engine.errors import IllegalState, NotFound, StoreError
@@ -49,7 +48,7 @@ from engine.runtime.batch import Active, Batch
 from engine.runtime.family import Family
 from engine.runtime.followers import Followers
 from engine.runtime.messages import Adopt, Called, Found, Happened, Lent, Message, Request, Stop, Submit, Told, Wake
-from engine.runtime.places import Places
+from engine.runtime.places import BEGUN, Places
 from engine.runtime.promises import Promises
 from engine.runtime.survivors import survivors
 from engine.runtime.tasks import Tasks
@@ -383,7 +382,7 @@ class Loop:
     def _give_up(self, execution_id: str, error: Exception, batch: Batch) -> None:
         """Leave an execution as it was last committed; recovery can take it from there."""
         given_up = self._active.get(execution_id)
-        if given_up is not None and (given_up.stored is None or given_up.stored.state in WAITING):
+        if given_up is not None and (given_up.stored is None or given_up.stored.state not in BEGUN):
             self._free(given_up.execution)
         self._active.pop(execution_id, None)
         self._family.unattended.forget(execution_id)

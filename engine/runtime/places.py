@@ -32,6 +32,12 @@ class _Flow(Struct):
     begun: set[str] = field(default_factory=set)
     queue: list[tuple[datetime, str]] = field(default_factory=list)  #: when created, and its id; in order
 
+    def join_queue(self, execution: Execution) -> None:
+        mine = (execution.started_at, execution.id)
+        place = bisect_left(self.queue, mine)
+        if self.queue[place : place + 1] != [mine]:
+            self.queue.insert(place, mine)
+
     def leave_queue(self, execution: Execution) -> None:
         mine = (execution.started_at, execution.id)
         place = bisect_left(self.queue, mine)
@@ -61,17 +67,16 @@ class Places:
         ahead = bisect_left(places.queue, mine)
         if len(places.begun) + ahead < limits.limit:
             return event
-        if limits.behavior == "QUEUE" and places.queue[ahead : ahead + 1] != [mine]:
-            places.queue.insert(ahead, mine)
         others = [*sorted(places.begun), *(id_ for _, id_ in places.queue[:ahead])]
         return PlaceRefused(at=event.at, holders=tuple(others[:NAMED]))
 
     def note(self, flow: Flow, execution: Execution) -> None:
-        """An execution has moved: one that has begun has a place."""
-        if flow.concurrency is None or execution.is_terminal or execution.state in WAITING:
+        """An execution has moved, or is taken over: one that has begun has a place, one that is QUEUED waits for it."""
+        if flow.concurrency is None:
             return
-        places = self._of(execution)
-        if execution.id not in places.begun:
+        if execution.state is State.QUEUED:
+            self._of(execution).join_queue(execution)
+        elif execution.state in BEGUN and execution.id not in (places := self._of(execution)).begun:
             places.begun.add(execution.id)
             places.leave_queue(execution)
 
