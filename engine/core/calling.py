@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from engine.model.execution import TaskRun
+from engine.model.execution import Execution, TaskRun
 from engine.model.state import State
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -34,3 +34,20 @@ def is_restarted(run: TaskRun) -> bool:
     """Whether the attempt under way began because a person restarted the task run, not because of its retries."""
     before = (change.state for change in reversed(run.history) if change.state not in _BEGINNING)
     return next(before, None) is State.RESTARTED
+
+
+def is_abandoned(run: TaskRun, execution: Execution) -> bool:
+    """Whether the task run waited for an execution that it began, and went on without it, as after its `timeout`."""
+    if run.calls is None or not (run.is_terminal or run.state is State.RETRYING):
+        return False
+    begun = next((at for state, at in reversed(execution.history) if state is State.RESTARTED), execution.started_at)
+    return begun < run.history[-1].at and any(_goes_on_as(id_, execution) for id_ in run.calls)
+
+
+def _goes_on_as(execution_id: str, execution: Execution) -> bool:
+    """Whether an execution is this one, or was retried by it."""
+    for _ in range(execution.attempt_number):
+        if execution_id == execution.id:
+            return True
+        execution_id = successor_id(execution_id)
+    return False

@@ -8,74 +8,65 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from engine.core.calling import successor_id
-from engine.model.execution import Caller, Execution, TaskRun
-from engine.model.state import State
+from engine.model.execution import TaskRun
 
 
-class _Wait(Struct):
-    caller: Caller
+class Wait(Struct):
+    """The wait of one claim of a task run."""
+
+    execution_id: str
+    task_run_id: str
     epoch: int
     left: set[str]  #: the executions that have not ended
+    is_stopped: bool = False  #: they are told to stop, and so is whatever follows them
 
 
 class Awaiting:
     def __init__(self) -> None:
-        self._waits: dict[str, _Wait] = {}  #: by task run
-        self._waited_for: dict[str, _Wait] = {}  #: by execution
+        self._waits: dict[tuple[str, int], Wait] = {}  #: by task run and epoch
+        self._waited_for: dict[str, Wait] = {}  #: by execution
 
-    def add(self, run: TaskRun) -> bool:
-        """From now on a task run waits for its calls; False when it does so already."""
-        known = self._waits.get(run.id)
-        if known is not None and known.epoch == run.epoch:
-            return False
+    def add(self, run: TaskRun) -> None:
+        """From now on a task run waits for its calls, if it does not so already."""
         assert run.calls is not None
-        wait = _Wait(Caller(run.execution_id, run.id), run.epoch, set(run.calls))
-        self._waits[run.id] = wait
-        self._waited_for.update(dict.fromkeys(run.calls, wait))
-        return True
+        if (run.id, run.epoch) not in self._waits:
+            wait = Wait(run.execution_id, run.id, run.epoch, set(run.calls))
+            self._waits[run.id, run.epoch] = wait
+            self._waited_for.update(dict.fromkeys(run.calls, wait))
 
-    def left(self, task_run_id: str) -> frozenset[str]:
-        """What a task run still waits for."""
-        wait = self._waits.get(task_run_id)
-        return frozenset(wait.left) if wait is not None else frozenset()
+    def of(self, task_run_id: str, epoch: int) -> Wait | None:
+        """The wait of a claim, until all that it waits for has ended."""
+        return self._waits.get((task_run_id, epoch))
 
-    def ended(self, execution: Execution) -> Caller | None:
-        """An execution has its final state, and that is stored. Whoever has nothing left to wait for now."""
-        if execution.state is State.RETRIED:
-            self._follow(execution.id, successor_id(execution.id))
+    def ended(self, execution_id: str) -> Wait | None:
+        """An execution has its final state, and that is stored. The wait that is over now."""
+        wait = self._waited_for.pop(execution_id, None)
+        if wait is None:
             return None
-        return self._strike(execution.id)
+        wait.left.discard(execution_id)
+        return self._if_over(wait)
 
-    def found(self, run: TaskRun, going_on: dict[str, str]) -> Caller | None:
-        """What the store says: `going_on` are the calls that go on, and as which execution."""
-        wait = self._waits.get(run.id)
-        if wait is None or wait.epoch != run.epoch:
-            return None
-        for id_, newest in going_on.items():
-            if id_ != newest and id_ in wait.left:
-                self._follow(id_, newest)
-        for id_ in wait.left - set(going_on.values()):
-            wait.left.discard(id_)
-            self._waited_for.pop(id_, None)
-        return self._done(wait)
-
-    def _follow(self, before: str, after: str) -> None:
+    def followed(self, before: str, after: str) -> Wait | None:
+        """An execution goes on as another one, and so does the wait for it."""
         wait = self._waited_for.pop(before, None)
         if wait is not None:
             wait.left.discard(before)
             wait.left.add(after)
             self._waited_for[after] = wait
+        return wait
 
-    def _strike(self, execution_id: str) -> Caller | None:
-        wait = self._waited_for.pop(execution_id, None)
-        if wait is None:
-            return None
-        wait.left.discard(execution_id)
-        return self._done(wait)
+    def found(self, wait: Wait, going_on: dict[str, str]) -> Wait | None:
+        """What the store says: `going_on` are the calls that go on, and as which execution. The wait, if it is over."""
+        for id_, newest in going_on.items():
+            if id_ != newest and id_ in wait.left:
+                self.followed(id_, newest)
+        for id_ in wait.left - set(going_on.values()):
+            wait.left.discard(id_)
+            self._waited_for.pop(id_, None)
+        return self._if_over(wait)
 
-    def _done(self, wait: _Wait) -> Caller | None:
-        if wait.left or self._waits.get(wait.caller.task_run_id) is not wait:
+    def _if_over(self, wait: Wait) -> Wait | None:
+        if wait.left:
             return None
-        del self._waits[wait.caller.task_run_id]
-        return wait.caller
+        self._waits.pop((wait.task_run_id, wait.epoch), None)
+        return wait

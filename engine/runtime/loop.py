@@ -221,6 +221,7 @@ class Loop:
                 self._active[message.execution.id] = active
                 taken_over = EngineStarted(at=self._world.clock.now(), survivors=message.survivors)
                 self._decide(message.execution.id, taken_over, batch)
+                self._family.adopted(message.execution)
             case Lent():
                 self._workers.lend(message.count)
             case Stop():
