@@ -33,6 +33,8 @@ def engine_started(draft: Draft, event: EngineStarted) -> None:
         due = draft.execution.due or draft.at
         if due > draft.at or draft.flow.concurrency is not None or draft.execution.ending is not None:
             draft.command(StartLater(max(draft.at, due)))  # whether it may begin is asked as if it was new
+            if draft.state is State.QUEUED:
+                watch(draft)
             return
         draft.move_execution(State.RUNNING, due=None)
     if not draft.is_stopping:

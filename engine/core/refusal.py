@@ -73,7 +73,7 @@ def _resume(draft: Draft, event: ResumeRequested) -> str | None:
 def _restart(draft: Draft, event: RestartRequested) -> str | None:
     if not (draft.execution.is_over or draft.state is State.PAUSED):
         return f"is {draft.state}; one that still runs cannot be restarted"
-    if draft.state is State.RETRIED:
+    if State.RETRIED in (draft.state, draft.execution.ending):
         return "was retried as another execution; restart that one"
     if not to_restart(draft):
         return f"is {draft.state} and has no task that failed, was killed or is paused: nothing to restart"

@@ -60,6 +60,8 @@ def _has_failed_inside(draft: Draft, run: TaskRun) -> bool:
 
 def restart_requested(draft: Draft, event: RestartRequested) -> None:
     """Begin again what did not end well. What ran beside it (`errors`, `finally`, ...) is dropped."""
+    if State.RETRIED in (draft.state, draft.execution.ending):
+        return
     if not (draft.execution.is_over or draft.state is State.PAUSED):
         return
     again = to_restart(draft)
