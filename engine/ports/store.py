@@ -54,6 +54,9 @@ class Store(SchedulingStore, UpkeepStore, Protocol):
     def execution(self, execution_id: str) -> Execution | None:
         """An execution with all its task runs."""
 
+    def some(self, execution_ids: Sequence[str]) -> list[Execution]:
+        """Those of the executions that there are, with all their task runs, in the order of their ids."""
+
     def executions(self, where: ExecutionFilter) -> tuple[list[ExecutionSummary], int]:
         """A page of executions, and how many there are in all."""
 

@@ -5,7 +5,8 @@ Always true: nobody who asks can tell which of the two it was; what began here g
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -13,17 +14,24 @@ from time import monotonic
 from msgspec.structs import replace
 
 from engine.core.calling import successor_id
-from engine.errors import NotFound
+from engine.errors import Fenced, NotFound, PenstockError, StoreError
 from engine.model.events import KillRequested
 from engine.model.execution import Execution
 from engine.model.state import State
 from engine.ports import Clock, Store
 from engine.runtime.creation import Creator, NewExecution
+from engine.runtime.duties import adopt_orphans
 from engine.runtime.followers import News, OnChange, until_it_ends
 from engine.runtime.guest import Guest
 from engine.runtime.library import Library
+from engine.runtime.onlooker import Onlooker
 from engine.runtime.ownership import Ownership
 from engine.runtime.wire import Submission
+
+log = logging.getLogger(__name__)
+
+#: How many executions are read at once that are to go on.
+_AT_ONCE = 200
 
 
 class Dispatcher:
@@ -79,6 +87,8 @@ class Dispatcher:
             try:
                 self._begin(new)
                 return until_it_ends(news.get, on_change)
+            except Fenced:
+                return self._follow_lost(new.execution.id, on_change, None)
             finally:
                 leave()
 
@@ -127,6 +137,8 @@ class Dispatcher:
         self, execution_id: str, on_change: OnChange | None, until: float | None, first: Callable[[], object] | None
     ) -> Execution:
         """As `follow`; raises Empty when `until` (on the monotonic clock) is over."""
+        if self._ownership.neighbours is not None:
+            return self._follow_shared(execution_id, on_change, until, first)
         if first is not None and self._ownership.elsewhere is not None:
             self._ownership.take()
         if self._ownership.elsewhere is not None:
@@ -185,6 +197,53 @@ class Dispatcher:
         finally:
             leave()
 
+    # -- following where several engines share the database
+
+    def _follow_shared(
+        self, execution_id: str, on_change: OnChange | None, until: float | None, first: Callable[[], object] | None
+    ) -> Execution:
+        """As `_follow`: here if it runs here, or does because of `first`, else by reading."""
+        onlooker = Onlooker(self._store(), execution_id)
+        onlooker.look()  # what happened before is no news
+        loop = self._ownership.loop if first is not None else self._ownership.running
+        if loop is None:
+            return self._follow_neighbour(onlooker, execution_id, on_change, until, mine=False)
+        news, leave = loop.followers.add(execution_id)
+        try:
+            if first is not None:
+                first()
+            if loop.runs(execution_id) or not news.empty():
+                return until_it_ends(partial(_next, news, until), on_change)
+        except Fenced:
+            return self._follow_lost(execution_id, on_change, until)
+        finally:
+            leave()
+        return self._follow_neighbour(onlooker, execution_id, on_change, until, mine=first is not None)
+
+    def _follow_lost(self, execution_id: str, on_change: OnChange | None, until: float | None) -> Execution:
+        """Follow one that this engine moved until another one took it."""
+        onlooker = Onlooker(self._store(), execution_id)
+        onlooker.look()
+        return self._follow_neighbour(onlooker, execution_id, on_change, until, mine=True)
+
+    def _follow_neighbour(
+        self, onlooker: Onlooker, execution_id: str, on_change: OnChange | None, until: float | None, *, mine: bool
+    ) -> Execution:
+        execution = self.execution(execution_id)
+        neighbours = self._ownership.neighbours
+        assert neighbours is not None
+        if execution.is_over:
+            return execution
+        kills: SimpleQueue[str] = SimpleQueue()
+        self._kills[execution_id] = kills
+        try:
+            ended = neighbours.follow(onlooker, execution_id, on_change, kills, until, mine=mine)
+        finally:
+            self._kills.pop(execution_id, None)
+        if ended is not None:
+            return ended
+        return self._follow_shared(execution_id, on_change, until, partial(self.resume, execution_id))
+
     # -- stopping, and going on
 
     def is_close(self, execution_id: str) -> bool:
@@ -204,17 +263,44 @@ class Dispatcher:
 
     def recover(self) -> list[str]:
         """Go on with every execution whose engine is gone, in the engine that owns the database. Returns their ids."""
+        if self._ownership.neighbours is not None:
+            self._ownership.loop  # noqa: B018 - only who is known to the others may take over
+            return adopt_orphans(self._ownership.neighbours.sharing, self.resume)
         unfinished = self._store().unfinished()
         guest: Guest | None = self._ownership.guest
-        go_on = self.resume if guest is None or self._ownership.take() else guest.adopt
-        return [execution_id for execution_id in unfinished if go_on(execution_id)]
+        if guest is not None and not self._ownership.take():
+            return [execution_id for execution_id in unfinished if guest.adopt(execution_id)]
+        batches = (unfinished[start : start + _AT_ONCE] for start in range(0, len(unfinished), _AT_ONCE))
+        return [execution_id for batch in batches for execution_id in self._go_on(batch)]
+
+    def _go_on(self, execution_ids: Sequence[str]) -> Iterator[str]:
+        """Go on with those that can be gone on with; what is wrong with one is told, and in nobody's way."""
+        try:
+            found = self._store().some(execution_ids)
+        except StoreError as error:
+            if len(execution_ids) == 1:
+                log.error("execution %s cannot be read, and is left as it is: %s", execution_ids[0], error.message)
+                return
+            for execution_id in execution_ids:
+                yield from self._go_on([execution_id])
+            return
+        for execution in found:
+            try:
+                if not execution.is_over:
+                    self._ownership.loop.adopt(self._library.flow_of(execution), execution)
+                    yield execution.id
+            except PenstockError as error:
+                log.error("execution %s cannot go on, and is left as it is: %s", execution.id, error.message)
 
     def resume(self, execution_id: str) -> bool:
         """Go on with a stored execution that no engine runs; False when nothing is left to do."""
         execution = self.execution(execution_id)
         if execution.is_over:
             return False
-        self._ownership.loop.adopt(self._library.flow_of(execution), execution)
+        loop, neighbours = self._ownership.loop, self._ownership.neighbours
+        if neighbours is not None and not neighbours.sharing.adopt(execution_id):
+            return False
+        loop.adopt(self._library.flow_of(execution), execution)
         return True
 
 

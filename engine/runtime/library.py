@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Lock
 
 from engine.dialect import load
 from engine.dialect.source import decode
@@ -17,6 +18,9 @@ from engine.model.flow import Flow, PluginDefault
 from engine.ports import Clock, FlowRecord, Store
 from engine.runtime.flow_names import named_flow
 from engine.sources import looks_like_file, read_file
+
+#: How many flows are kept as they were read, the latest of them.
+_KNOWN = 100
 
 
 class Library:
@@ -29,6 +33,8 @@ class Library:
         self._types = types
         self._defaults = defaults
         self._clock = clock
+        self._parsed: dict[tuple[str, str, int], Flow] = {}  #: of revisions that executions run; those never change
+        self._keeping = Lock()
         self._newest: dict[tuple[str, str], FlowRecord] = {}
 
     def load(self, flow: str | Path) -> Flow:
@@ -68,13 +74,22 @@ class Library:
     def flow_of(self, execution: Execution, revision: int | None = None) -> Flow:
         """The flow of an execution: the revision that it runs, or another one. Raises NotFound."""
         number = execution.flow_revision if revision is None else revision
-        record = self._store().flow(execution.namespace, execution.flow_id, number)
+        key = (execution.namespace, execution.flow_id, number)
+        known = self._parsed.get(key)
+        if known is not None:
+            return known
+        record = self._store().flow(*key)
         if record is None:
             raise NotFound(
                 f"the flow {execution.namespace}/{execution.flow_id} has no revision {number}",
                 hint=f"`penstock flows show {execution.namespace}/{execution.flow_id}` shows the newest one",
             )
-        return self.read(record)
+        flow = self.read(record)
+        with self._keeping:
+            while len(self._parsed) >= _KNOWN:
+                del self._parsed[next(iter(self._parsed))]
+            self._parsed[key] = flow
+        return flow
 
     def forget(self, namespace: str, flow_id: str) -> None:
         """A flow is deleted: its text is not its newest revision any more."""

@@ -136,6 +136,10 @@ class MemoryStore(MemoryScheduling):
             runs = list(self._task_runs.get(execution_id, {}).values())
         return None if row is None else rows.read_execution(row, runs)
 
+    def some(self, execution_ids: Sequence[str]) -> list[Execution]:
+        found = [self.execution(id_) for id_ in sorted({*execution_ids})]
+        return [execution for execution in found if execution is not None]
+
     def executions(self, where: ExecutionFilter) -> tuple[list[ExecutionSummary], int]:
         with self._lock:
             stored = list(self._executions.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
@@ -14,7 +15,7 @@ from engine.store.codec import from_text, to_micros, to_text
 from engine.store.tables import EXECUTION, SUMMARY, execution_labels, executions, logs, metrics, task_runs
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Connection
+    from sqlalchemy.engine import Connection, Row
 
 _UNFINISHED = sorted(state.value for state in State if state not in TERMINAL)
 
@@ -26,6 +27,16 @@ def execution(connection: Connection, execution_id: str) -> Execution | None:
         return None
     query = select(task_runs).where(task_runs.c.execution_id == id_).order_by(task_runs.c.seq)
     return rows.read_execution(row, connection.execute(query))
+
+
+def some(connection: Connection, execution_ids: Sequence[str]) -> list[Execution]:
+    ids = [to_text(id_) for id_ in execution_ids]
+    runs: dict[str, list[Row[Any]]] = {}
+    query = select(task_runs).where(task_runs.c.execution_id.in_(ids))
+    for run in connection.execute(query.order_by(task_runs.c.execution_id, task_runs.c.seq)):
+        runs.setdefault(run.execution_id, []).append(run)
+    query = select(*EXECUTION).where(executions.c.id.in_(ids)).order_by(executions.c.id)
+    return [rows.read_execution(row, runs.get(row.id, ())) for row in connection.execute(query)]
 
 
 def page(connection: Connection, where: ExecutionFilter) -> tuple[list[ExecutionSummary], int]:

@@ -70,6 +70,10 @@ class SqlStore:
         with self.database.reading() as connection:
             return reading.execution(connection, execution_id)
 
+    def some(self, execution_ids: Sequence[str]) -> list[Execution]:
+        with self.database.reading() as connection:
+            return reading.some(connection, execution_ids)
+
     def executions(self, where: ExecutionFilter) -> tuple[list[ExecutionSummary], int]:
         with self.database.reading() as connection:
             return reading.page(connection, where)
