@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from engine.core.inputs import Ask
 from engine.core.labels import execution_labels
-from engine.errors import NotFound
+from engine.errors import IllegalState, NotFound
 from engine.model.events import (
     KillRequested,
     LabelsSet,
@@ -24,6 +24,7 @@ from engine.model.events import (
 )
 from engine.model.execution import Execution
 from engine.model.flow import Flow
+from engine.model.scheduling import Fire
 from engine.model.state import TERMINAL, State
 from engine.parts import Parts
 from engine.ports import ExecutionFilter, ExecutionSummary, FlowRecord
@@ -32,6 +33,9 @@ from engine.runtime.creation import NewExecution, Origin
 from engine.runtime.followers import OnChange
 from engine.runtime.ids import new_id as unique_id
 from engine.runtime.writes import DeleteFlow, SaveFlow
+
+#: Of the keys by which clients tell their requests apart.
+API_SCOPE = "api"
 
 
 class Engine(Parts):
@@ -91,10 +95,29 @@ class Engine(Parts):
         return self._dispatcher.submit(self._create(flow, inputs, labels))
 
     def start(
-        self, flow: Flow, inputs: Mapping[str, Any], labels: Mapping[str, str], due: datetime | None = None
+        self,
+        flow: Flow,
+        inputs: Mapping[str, Any],
+        labels: Mapping[str, str],
+        due: datetime | None = None,
+        once: tuple[str, str] | None = None,
     ) -> Execution:
-        """Begin an execution of a stored flow at its very revision, where this engine owns the database."""
-        return self._dispatcher.start(self._creator.create(flow, inputs, labels, origin=Origin(due=due)))
+        """Begin an execution of a stored flow at its very revision, where this engine owns the database.
+
+        `once` is a key, and a digest of what is asked under it: asked again, the answer is the same execution. Raises
+        IllegalState when something else was asked under that key.
+        """
+        if once is None:
+            return self._dispatcher.start(self._creator.create(flow, inputs, labels, origin=Origin(due=due)))
+        key, digest = once
+        first = self.store.fire(API_SCOPE, key)
+        if first is None:
+            new = self._creator.create(flow, inputs, labels, origin=Origin(due=due))
+            at, id_ = self._clock.now(), new.execution.id
+            first = self.firing.store(new, Fire(scope=API_SCOPE, key=key, execution_id=id_, at=at, digest=digest))
+        if first.digest != digest:
+            raise IllegalState(f"the key {key!r} was given to another request", hint="use a new key for each request")
+        return self.execution(first.execution_id)
 
     def run(
         self,

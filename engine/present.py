@@ -20,6 +20,9 @@ from engine.errors import FlowInvalid
 from engine.model.containers import ROUND
 from engine.model.duration import format_duration
 from engine.model.execution import Attempt, Execution, History, StateChange, TaskRun
+from engine.model.flow import Flow
+from engine.model.listeners import Trigger
+from engine.model.scheduling import TriggerKey, TriggerState
 from engine.model.sealed import MASK, ciphertext_of
 from engine.model.state import SHOWN_AS, TERMINAL, State
 from engine.ports import ExecutionSummary, FlowRecord, LogLine
@@ -148,6 +151,43 @@ def definition_json(record: FlowRecord, *, with_source: bool = False) -> Json:
     if isinstance(data.get("labels"), Mapping):
         data["labels"] = [{"key": key, "value": value} for key, value in data["labels"].items()]
     return {**data, **flow_json(record, with_source=with_source), "deleted": False, "draft": False}
+
+
+def trigger_json(flow: Flow, trigger: Trigger) -> Json:
+    """A trigger with all that is written in it."""
+    written = trigger.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return {**written, "id": trigger.id, "type": trigger.type, "namespace": flow.namespace, "flowId": flow.id}
+
+
+def trigger_state_json(key: TriggerKey, state: TriggerState | None, *, disabled: bool) -> Json:
+    """How far a trigger has come, by Kestra's names of today and those before 2.0; little if nobody watches it yet."""
+    backfill = state.backfill if state is not None else None
+    next_at = iso_time(state.next_at) if state is not None and state.next_at is not None else None
+    last_at = iso_time(state.last_at) if state is not None and state.last_at is not None else None
+    return _present(
+        namespace=key.namespace,
+        flowId=key.flow_id,
+        triggerId=key.trigger_id,
+        updatedAt=iso_time(state.updated_at) if state is not None else None,
+        nextEvaluationDate=next_at,
+        nextExecutionDate=next_at,
+        lastTriggeredDate=last_at,
+        date=last_at,
+        executionId=state.execution_id if state is not None else None,
+        disabled=disabled,
+        locked=False,
+        error=state.problem if state is not None else None,
+        backfill=None
+        if backfill is None or state is None
+        else _present(
+            start=iso_time(backfill.start),
+            end=iso_time(backfill.end),
+            currentDate=iso_time(state.backfill_at or backfill.start),
+            paused=backfill.paused,
+            inputs=json_ready(backfill.inputs),
+            labels=_labels(backfill.labels),
+        ),
+    )
 
 
 def _present(**fields: Any) -> Json:

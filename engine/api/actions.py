@@ -7,12 +7,12 @@ Always true: an action has one handler, served as `/{execution_id}/actions/NAME`
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from anyio.to_thread import run_sync as in_thread
 from starlette.requests import Request
 
 from engine.api.answers import Json, Refusal
-from engine.api.reading import Form, engine_of, form_of, in_thread, inputs_for, inputs_from, json_of
+from engine.api.reading import Form, engine_of, form_of, inputs_for, inputs_from, json_of, object_of, word_of
 from engine.app import Engine
 from engine.model.execution import Execution
 from engine.model.flow import Pause
@@ -97,8 +97,8 @@ def change_status(request: Request, execution_id: str, status: str) -> Json:
 
 async def change_task_run(request: Request, execution_id: str) -> Json:
     """Take a task run for one that ended so, and go on from there."""
-    engine, body = engine_of(request), _object(await json_of(request))
-    run_id, state = (_text(body, name) for name in ("taskRunId", "state"))
+    engine, body = engine_of(request), object_of(await json_of(request))
+    run_id, state = (word_of(body, name) for name in ("taskRunId", "state"))
     changed = await in_thread(lambda: engine.change_task_run(execution_id, run_id, _state(state), by=_BY))
     return Json(execution_json(changed))
 
@@ -106,10 +106,10 @@ async def change_task_run(request: Request, execution_id: str) -> Json:
 async def set_labels(request: Request, execution_id: str) -> Json:
     """Merge labels into those of an execution that has ended."""
     engine, body = engine_of(request), await json_of(request)
-    pairs = [_object(each) for each in body] if isinstance(body, list) else None
+    pairs = [object_of(each) for each in body] if isinstance(body, list) else None
     if pairs is None:
         raise Refusal(422, "labels come as a list of {key, value}")
-    labels = {_text(pair, "key"): _text(pair, "value") for pair in pairs}
+    labels = {word_of(pair, "key"): word_of(pair, "value") for pair in pairs}
     return Json(execution_json(await in_thread(_set_labels, engine, execution_id, labels)))
 
 
@@ -124,19 +124,6 @@ def _state(text: str) -> State:
         return State(text)
     except ValueError:
         raise Refusal(422, f"there is no state {text!r}", reason="Invalid format") from None
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise Refusal(422, "the body is not the JSON object that is wanted here", reason="Invalid json")
-    return value
-
-
-def _text(body: Mapping[str, Any], name: str) -> str:
-    value = body.get(name)
-    if not isinstance(value, str):
-        raise Refusal(422, f"{name} is a text", reason="Invalid json")
-    return value
 
 
 _ACTIONS = (

@@ -15,7 +15,7 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from engine.api import actions, executions, flows, logs, streams
+from engine.api import actions, executions, flows, logs, streams, triggers, webhooks
 from engine.api.access import Access
 from engine.api.answers import Json, Refusal, of_bug, of_http, of_parameters, of_penstock, of_refusal
 from engine.api.gate import Gate
@@ -28,7 +28,15 @@ if TYPE_CHECKING:
 PREFIXES = ("/api/v1/main", "/api/v1")
 #: Of two routes that fit a path, the first one is taken: so `/executions/{execution_id}/restart` comes before
 #: `/executions/{namespace}/{flow_id}`.
-TABLES = (flows.ROUTES, actions.ROUTES, streams.ROUTES, executions.ROUTES, logs.ROUTES)
+TABLES = (
+    flows.ROUTES,
+    actions.ROUTES,
+    streams.ROUTES,
+    webhooks.ROUTES,
+    executions.ROUTES,
+    logs.ROUTES,
+    triggers.ROUTES,
+)
 
 
 class _Segment(Convertor[str]):

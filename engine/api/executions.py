@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
+from anyio.to_thread import run_sync as in_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
 from engine.api.answers import Json, Refusal
 from engine.api.paging import Page, envelope
-from engine.api.reading import engine_of, form_of, in_thread, inputs_from, labels_of
+from engine.api.reading import Form, engine_of, form_of, inputs_from, labels_of
 from engine.api.searching import EXECUTIONS, searched
 from engine.api.streams import ended
 from engine.app import Engine
@@ -47,17 +51,36 @@ async def create(
     labels = labels_of(request)
     form = await form_of(request)
     due = scheduleDate if scheduleDate is None or scheduleDate.tzinfo else scheduleDate.replace(tzinfo=UTC)
+    key = request.headers.get("idempotency-key")
 
     def begin() -> Execution:
+        once = (key, _digest(namespace, flow_id, revision, labels, due, form)) if key else None
         flow = engine.library.find(namespace, flow_id, revision)
-        return engine.start(flow, inputs_from(form, flow), labels, due=due)
+        return engine.start(flow, inputs_from(form, flow), labels, due, once)
 
     execution = await in_thread(begin)
     if wait:
         execution = await ended(engine, execution.id)
-    base = str(request.base_url).rstrip("/")
-    url = f"{base}/api/v1/main/executions/{quote(execution.id, safe='')}"
-    return Json({**execution_json(execution), "url": url})
+    return Json({**execution_json(execution), "url": url_of(request, execution)})
+
+
+def _digest(
+    namespace: str,
+    flow_id: str,
+    revision: int | None,
+    labels: Mapping[str, str],
+    due: datetime | None,
+    form: Form,
+) -> str:
+    """What tells one request from another that comes with the same key; how a form is put into bytes does not."""
+    parts = {name: value if isinstance(value, str) else [value.name, value.digest()] for name, value in form.items()}
+    said = [namespace, flow_id, revision, labels, due, parts]
+    return sha256(msgspec.json.encode(said, order="deterministic")).hexdigest()
+
+
+def url_of(request: Request, execution: Execution) -> str:
+    """Where an execution is found."""
+    return f"{str(request.base_url).rstrip('/')}/api/v1/main/executions/{quote(execution.id, safe='')}"
 
 
 def one(request: Request, execution_id: str) -> Json:

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from anyio.to_thread import run_sync as in_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
 from engine.api.answers import Json, Refusal
 from engine.api.paging import Page, envelope
-from engine.api.reading import engine_of, in_thread, text_of
+from engine.api.reading import engine_of, text_of
 from engine.api.searching import flows_that_fit
 from engine.app import Engine
 from engine.check import check

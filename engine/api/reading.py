@@ -6,10 +6,10 @@ Always true: what cannot be read is a Refusal that names it; nothing that comes 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any, BinaryIO
 
 import msgspec
-from anyio.to_thread import run_sync as in_thread
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
@@ -21,8 +21,6 @@ from engine.errors import InputsInvalid
 from engine.model.flow import Flow
 from engine.model.inputs import FileInput, Input
 
-__all__ = ["Upload", "engine_of", "form_of", "in_thread", "inputs_from", "json_of", "labels_of", "text_of"]
-
 
 class Upload:
     """A file of a form, under the name that it has there."""
@@ -30,7 +28,16 @@ class Upload:
     def __init__(self, file: BinaryIO, name: str) -> None:
         self.name = name
         self.read = file.read
-        self.seek = file.seek
+        self._file = file
+
+    def digest(self) -> str:
+        """That of its content, which can be read all the same."""
+        self._file.seek(0)
+        told = sha256()
+        while chunk := self._file.read(1 << 20):
+            told.update(chunk)
+        self._file.seek(0)
+        return told.hexdigest()
 
 
 #: The parts of a form, by name.
@@ -59,6 +66,21 @@ async def json_of(request: Request) -> Any:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refusal(422, str(error), reason="Invalid json") from None
+
+
+def object_of(value: Any) -> Mapping[str, Any]:
+    """A value of JSON that is to be an object. Raises Refusal."""
+    if not isinstance(value, dict):
+        raise Refusal(422, "this is not the JSON object that is wanted here", reason="Invalid json")
+    return value
+
+
+def word_of(body: Mapping[str, Any], name: str) -> str:
+    """A text in an object. Raises Refusal."""
+    value = body.get(name)
+    if not isinstance(value, str):
+        raise Refusal(422, f"{name} is a text", reason="Invalid json")
+    return value
 
 
 async def form_of(request: Request) -> Form:

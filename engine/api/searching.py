@@ -52,6 +52,12 @@ EXECUTIONS = {
     "labels": Field("labels", frozenset({Op.EQUALS, Op.NOT_EQUALS}), "labels"),
 }
 _FLOWS = {"namespace": NAMES["namespace"], "flowId": Field("id", _TEXT), "q": Field("id", frozenset({Op.EQUALS}), "q")}
+TRIGGERS = {
+    **NAMES,
+    "triggerId": Field("trigger_id", _TEXT - {Op.PREFIX}),
+    "triggerState": Field("state", frozenset({Op.EQUALS, Op.NOT_EQUALS})),
+    "q": Field("trigger_id", frozenset({Op.EQUALS}), "q"),
+}
 #: Those of Kestra, though no execution here is ever in some of them.
 _STATES = frozenset(State) | {"SUBMITTED", "RESUBMITTED", "BREAKPOINT"}
 #: Not what is looked for, but how it is shown.
@@ -147,11 +153,11 @@ def _match(name: str, field: Field, operation: Op, given: Sequence[str], now: da
         case "state":
             return Match(field.name, operation, _state(given[0]))
         case "date":
-            return Match(field.name, operation, _instant(name, given[0]))
+            return Match(field.name, operation, instant(name, given[0]))
         case "range":
             return Match(field.name, Op.GREATER_THAN_OR_EQUAL_TO, now - _span(given[0]))
         case "q":
-            both = (Match("id", Op.CONTAINS, given[0]), Match("namespace", Op.CONTAINS, given[0]))
+            both = (Match(field.name, Op.CONTAINS, given[0]), Match("namespace", Op.CONTAINS, given[0]))
             return Group(both, any=True)
     return Match(field.name, operation, given[0])
 
@@ -169,7 +175,8 @@ def _state(text: str) -> str:
     return text
 
 
-def _instant(name: str, text: str) -> datetime:
+def instant(name: str, text: str) -> datetime:
+    """A date with its time. Raises Refusal."""
     try:
         at = datetime.fromisoformat(text.replace(" ", "+"))
         return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).astimezone(UTC)

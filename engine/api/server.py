@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import uvicorn
+from anyio.to_thread import run_sync as in_thread
 
 from engine.api.gate import Gate
-from engine.api.reading import in_thread
 from engine.errors import UsageError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)

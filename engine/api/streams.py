@@ -11,11 +11,12 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 
+from anyio.to_thread import run_sync as in_thread
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
 from engine.api.answers import as_json
-from engine.api.reading import engine_of, in_thread
+from engine.api.reading import engine_of
 from engine.app import Engine
 from engine.errors import InvariantBroken, PenstockError
 from engine.model.execution import Execution
