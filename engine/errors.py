@@ -15,11 +15,11 @@
     |   `-- ProcessesLeft      ... with processes that cannot be ended                never tried again by itself
     |-- TaskCancelled          the work was told to stop, and did                     the task run is KILLED
     |-- PluginBroken           the plugin's author: cannot be imported, or misbehaves exit 2 / the task run is FAILED
+    |-- PlacesTaken            other engines took the places under a flow's limit     the execution waits, or ends
     |-- StoreError             the database: unreachable, damaged, of another version exit 1, HTTP 503
     |   |-- StoreBusy          another engine owns it                                 exit 4
     |   |-- StoreUnreachable   nobody answers just now; nothing was written           worth trying again
     |   |-- CommitUnknown      nobody can say whether a write was done                read it again
-    |   |-- PlacesTaken        no place under a flow's limit is left for it           it waits
     |   `-- Fenced             a write by somebody who no longer owns what it writes  discarded
     `-- InvariantBroken        ourselves: a bug in the engine; please report it       exit 1
 
@@ -174,7 +174,7 @@ class CommitUnknown(StoreError):
     """The link broke during a commit, and it cannot be found out whether that was done."""
 
 
-class PlacesTaken(StoreError):
+class PlacesTaken(PenstockError):
     """Executions that would begin find no place under the limit of their flow; nothing was written."""
 
     def __init__(self, execution_ids: Sequence[str]) -> None:

@@ -22,6 +22,8 @@ from engine.runtime.cipher import KEY_FILE, InstanceCipher
 from engine.runtime.clock import SystemClock
 from engine.runtime.creation import Creator
 from engine.runtime.dispatcher import Dispatcher
+from engine.runtime.duties import Duties
+from engine.runtime.enduring import enduring
 from engine.runtime.firing import Firing
 from engine.runtime.guest import patiently
 from engine.runtime.heralds import Heralds
@@ -29,9 +31,11 @@ from engine.runtime.host import Host
 from engine.runtime.keyvalues import KeyValues
 from engine.runtime.library import Library
 from engine.runtime.loop import Loop
+from engine.runtime.neighbours import Neighbours
 from engine.runtime.outside import Asker, Outside
 from engine.runtime.ownership import Ownership
 from engine.runtime.secrets import Secrets, StoredSecrets
+from engine.runtime.shared_loop import SharedLoop
 from engine.runtime.triggers import Triggers
 from engine.runtime.world import World
 from engine.runtime.writes import ABOUT_TRIGGERS, Write
@@ -56,6 +60,8 @@ class Parts(ABC):
         keep_compiled(self.home / "cache" / "expressions")
         self._clock = SystemClock()
         self._scheduler: Scheduler | None = None
+        #: Whether it goes on with what other engines leave behind on a database that they share; for `penstock server`.
+        self.takes_over = False
         #: Hears why this engine waits for others, or for what it runs for them.
         self.on_wait: Callable[[str], None] = lambda why: None
 
@@ -75,7 +81,10 @@ class Parts(ABC):
         """The database. Reading needs no ownership; the first write takes it, or raises StoreBusy."""
         make_home(self.home)
         url = self.settings.database.url or ""  # never empty: settled when the settings were loaded
-        return patiently(lambda: open_store(url))  # another engine may just be making it
+        store = patiently(lambda: open_store(url))  # another engine may just be making it
+        if store.sharing is not None:
+            store.sharing.lease = self.settings.database.lease_seconds
+        return store
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -160,12 +169,13 @@ class Parts(ABC):
 
     @cached_property
     def _ownership(self) -> Ownership:
-        return Ownership(lambda: self.store, self.settings.database.file, self._new_loop, self._new_host)
+        made_by = (self._new_loop, self._new_host, self._new_duties, self._new_neighbours)
+        return Ownership(lambda: self.store, self.settings.database.file, *made_by)
 
     @cached_property
     def _world(self) -> World:
         return World(
-            store=self.store,
+            store=enduring(self.store),
             types=self.catalog,
             clock=self._clock,
             facts=self.facts,
@@ -181,7 +191,20 @@ class Parts(ABC):
         )
 
     def _new_loop(self) -> Loop:
-        return Loop(self._world, workers=self.settings.executor.threads or 16)
+        kind = Loop if self.store.sharing is None else SharedLoop
+        return kind(self._world, workers=self.settings.executor.threads or 16)
+
+    def _new_duties(self, loop: Loop) -> Duties:
+        assert self.store.sharing is not None
+        assert isinstance(loop, SharedLoop)
+        resume = self._dispatcher.resume
+        return Duties(self.store.sharing, loop, self._clock, resume, takes_over=self.takes_over)
+
+    def _new_neighbours(self) -> Neighbours | None:
+        if self.settings.database.file is not None:
+            return None  # one engine has the file
+        assert self.store.sharing is not None
+        return Neighbours(self.store, self.store.sharing, self._clock)
 
     def _new_host(self, loop: Loop) -> Host:
         dispatcher = self._dispatcher

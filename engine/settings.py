@@ -54,6 +54,7 @@ class Database(Definition):
     """Where the state is kept."""
 
     url: str | None = None  #: None: `penstock.db` in the state folder
+    lease: str = "PT30S"  #: how long an engine may be silent on a server's database before others take over
 
     @field_validator("url")
     @classmethod
@@ -61,6 +62,17 @@ class Database(Definition):
         if url is not None and not re.match(r"(sqlite|postgres(ql)?(\+psycopg)?)://", url):
             raise ValueError(f"{mask_password(url)} should start with sqlite:/// or postgresql://")
         return url
+
+    @field_validator("lease")
+    @classmethod
+    def _long_enough(cls, text: str) -> str:
+        if parse_duration(text).total_seconds() < 1:
+            raise ValueError("a lease must be a second or longer")
+        return text
+
+    @property
+    def lease_seconds(self) -> float:
+        return parse_duration(self.lease).total_seconds()
 
     @property
     def file(self) -> Path | None:

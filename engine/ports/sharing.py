@@ -46,6 +46,7 @@ class SharingStore(Protocol):
     """
 
     lease: float  #: seconds
+    is_closed: bool  #: whether it was closed here, by `Store.close`
 
     def join(self, engine: EngineRecord) -> None:
         """This engine is here from now on."""
@@ -67,6 +68,9 @@ class SharingStore(Protocol):
 
     def adopt(self, execution_id: str) -> bool:
         """Have this engine move the execution from now on, or still; False when another one does, that is not gone."""
+
+    def release(self, execution_id: str) -> None:
+        """Let go of an execution that is over, of which something was only asked."""
 
     def adopt_orphans(self, limit: int = 100) -> list[str]:
         """Have this engine move executions that are not over and that no engine moves. The oldest first."""

@@ -1,12 +1,13 @@
 """What persons do to executions, wherever those run: a question to the loop that moves one, or to the loop's owner.
 
 Always true: an action is done when it returns, or it is refused and nothing has changed. An execution whose engine is
-gone is taken over first, by the engine that owns the database, if what is asked fits it at all.
+gone is taken over first, by the engine that owns the database or by this one, if what is asked fits it at all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Literal
 
 from msgspec.structs import replace
@@ -16,7 +17,7 @@ from engine.core.draft import Draft
 from engine.core.pausing import paused_run
 from engine.core.refusal import refusal, was_done
 from engine.core.replaying import replay, restart_elsewhere
-from engine.errors import IllegalState, NotFound, UsageError
+from engine.errors import Fenced, IllegalState, NotFound, UsageError
 from engine.model.events import Event, KillRequested, ResumeRequested, StartForced, TaskRunChanged
 from engine.model.execution import Execution
 from engine.model.file_uri import execution_folder
@@ -36,8 +37,6 @@ from engine.runtime.writes import DeleteExecution
 Revision = int | Literal["latest"]
 #: Seconds that a killed execution may take to end before it is deleted.
 _KILL_SECONDS = 30.0
-#: Where nobody owns the database, one in such a state may be run by another engine.
-_WORKS = frozenset({State.RUNNING, State.KILLING, State.RESTARTED, State.RETRYING})
 
 
 class Actions:
@@ -71,26 +70,26 @@ class Actions:
         This also answers for other commands, when this engine owns the database.
         """
         execution = self._dispatcher.execution(execution_id)
-        guest = self._ownership.elsewhere
+        guest, neighbours = self._ownership.elsewhere, self._ownership.neighbours
         if guest is not None and guest.ask(execution_id, event, self._on_wait):
             return self._dispatcher.execution(execution_id)
-        flow, loop = self._library.flow_of(execution), self._ownership.loop
+        while neighbours is not None:
+            if neighbours.ask(execution_id, event, self._on_wait):
+                return self._dispatcher.execution(execution_id)
+            with suppress(Fenced):  # another engine has just taken it over: that one decides
+                return self._ask_here(self._library.flow_of(execution), execution_id, event)
+        return self._ask_here(self._library.flow_of(execution), execution_id, event)
+
+    def _ask_here(self, flow: Flow, execution_id: str, event: Event) -> Execution:
+        loop = self._ownership.loop
         execution = self._dispatcher.execution(execution_id)
         if not (execution.is_over or loop.runs(execution_id)):
-            self._take_over(flow, execution, event)
+            # The engine that ran it is gone; what is asked of it must fit before anything goes on.
+            why_not = refusal(flow, execution, event, self._facts)
+            if why_not is not None and not was_done(execution, event):
+                raise IllegalState(f"execution {execution.id} {why_not}")
+            self._dispatcher.resume(execution_id)
         return loop.ask(flow, execution_id, event).result()
-
-    def _take_over(self, flow: Flow, execution: Execution, event: Event) -> None:
-        """The engine that ran it is gone; what is asked of it must fit before anything goes on."""
-        why_not = refusal(flow, execution, event, self._facts)
-        if why_not is not None and not was_done(execution, event):
-            raise IllegalState(f"execution {execution.id} {why_not}")
-        if self._ownership.guest is None and execution.state in _WORKS:
-            raise IllegalState(
-                f"execution {execution.id} is {execution.state}, and not in this engine",
-                hint="ask the engine that runs it; if that is gone, `penstock executions recover` takes it over",
-            )
-        self._ownership.loop.adopt(flow, execution)
 
     def change_task_run(self, execution_id: str, task: str, state: State, by: str | None) -> Execution:
         """Take a task run for one that ended so. Raises NotFound, UsageError for the name of a task."""

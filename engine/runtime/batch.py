@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from datetime import datetime
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from engine.core import Decision
 from engine.model.commands import WriteLog
@@ -34,6 +35,8 @@ class Batch:
         self.after: list[tuple[str, Callable[[], None]]] = []
         #: Who waits to hear that an execution is stored as it is now.
         self.waiting: dict[str, list[Future[Execution]]] = {}
+        #: Executions before they began, and what was to be written of them: for those that may have to wait.
+        self._unbegun: dict[str, tuple[Execution, ExecutionChange | None]] = {}
         self._bonds: dict[str, str] = {}  #: of an execution: another one that is stored with it, or neither is
         self.size = 0  #: how many task runs it writes; what bounds a batch
 
@@ -50,6 +53,28 @@ class Batch:
                 change.new_task_runs.update(active.execution.task_runs)
             self.changes[active.execution.id] = change
         return change
+
+    def remember(self, active: Active) -> None:
+        """The execution is about to begin, which may have to be undone."""
+        change = self.changes.get(active.execution.id)
+        self._unbegun[active.execution.id] = active.execution, _copy(change) if change is not None else None
+
+    def turn_back(self, active: Active) -> list[str]:
+        """Undo that it began, and all that followed from it; the ids of what was begun because of it."""
+        id_ = active.execution.id
+        gone = [other for other in self._bonds if other != id_ and self._follows(other, id_)]
+        active.execution, change = self._unbegun.pop(id_)
+        self.after = [(of, perform) for of, perform in self.after if of != id_ and of not in gone]
+        for each in (id_, *gone):
+            self.changes.pop(each, None)
+        if change is not None:
+            self.changes[id_] = change
+        return gone
+
+    def _follows(self, execution_id: str, root: str) -> bool:
+        while execution_id in self._bonds and execution_id != root:
+            execution_id = self._bonds[execution_id]
+        return execution_id == root
 
     def bind(self, execution_id: str, other: str) -> None:
         """Have the changes of both stored together, or neither."""
@@ -98,6 +123,18 @@ class Batch:
             change.logs.append(entry)
         else:
             change.metrics.append(entry)
+
+
+def _copy(change: ExecutionChange) -> ExecutionChange:
+    """The change as it is now, whatever is folded into it later."""
+    return replace(
+        change,
+        task_runs=dict(change.task_runs),
+        new_task_runs=set(change.new_task_runs),
+        removed_task_runs=set(change.removed_task_runs),
+        logs=list(change.logs),
+        metrics=list(change.metrics),
+    )
 
 
 def line_of(execution: Execution, command: WriteLog, at: datetime) -> LogLine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
 
@@ -84,6 +85,16 @@ class Wake(Struct, frozen=True):
     """Nothing but a reason to look at the deadlines again."""
 
 
+class Fence(Struct, frozen=True):
+    """Give everything up as it is stored: others may take this engine for gone. `done` tells when that has happened."""
+
+    done: threading.Event
+
+
+class LookAround(Struct, frozen=True):
+    """Other engines may have done what is waited for here."""
+
+
 class Lent(Struct, frozen=True):
     """So many more workers may work (again fewer, when negative): one of them waits for what others have to do."""
 
@@ -99,4 +110,4 @@ class Stop(Struct, frozen=True):
     grace: float
 
 
-Message = Submit | Request | Adopt | Happened | Called | Found | Told | Wake | Lent | Stop
+Message = Submit | Request | Adopt | Happened | Called | Found | Told | Wake | Fence | LookAround | Lent | Stop

@@ -294,6 +294,11 @@ class Tasks:
         self._owners[key] = active
         self._workers.submit(Job(key, work, _Evaluation()))
 
+    def give_up_all(self) -> None:
+        """Whatever is at work answers for nothing any more."""
+        self._workers.write_off_all()
+        self._owners.clear()
+
     def finished(self, key: tuple[str, int]) -> Active | None:
         """A job has ended, or is given up: whose it was; None when it had been given up before."""
         self._workers.release(key)

@@ -120,6 +120,16 @@ class Workers:
         first = min((job.given_up_at(grace) for job in self._jobs.values()), default=inf)
         return first if first < inf else None
 
+    def cancel_all(self) -> None:
+        """Wish that all jobs stop. Safe from any thread, unlike the rest."""
+        for job in tuple(self._jobs.values()):
+            job.control.cancel()
+
+    def write_off_all(self) -> None:
+        """Give all jobs up."""
+        for job in tuple(self._jobs.values()):
+            self.write_off(job)
+
     def write_off(self, job: Job) -> None:
         """Give a job up: its place is free again, its thread is lost."""
         job.written_off = True

@@ -60,7 +60,7 @@ class Owner:
         record = OwnerRecord(
             pid=os.getpid(),
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            command=_command(),
+            command=command_line(),
             socket=str(socket or database.with_name("engine.sock")),
         )
         return cls(file, record)
@@ -121,7 +121,7 @@ def _read(database: Path) -> OwnerRecord | None:
         return None
 
 
-def _command() -> str:
+def command_line() -> str:
     """What was typed, up to the first option: options may carry secrets."""
     program = Path(sys.argv[0])
     words = [program.parent.name if program.name == "__main__.py" else program.name, *sys.argv[1:]]

@@ -25,6 +25,7 @@ class SharedStore(SqlStore):
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self.lease = LEASE
+        self.is_closed = False
         self._engine: EngineRecord | None = None
         self.sharing = self
 
@@ -75,6 +76,10 @@ class SharedStore(SqlStore):
         with self.database.writing() as connection:
             return sharing.adopt(connection, execution_id, self._me, self.lease)
 
+    def release(self, execution_id: str) -> None:
+        with self.database.writing() as connection:
+            sharing.release(connection, execution_id, self._me)
+
     def adopt_orphans(self, limit: int = 100) -> list[str]:
         with self.database.writing() as connection:
             return sharing.adopt_orphans(connection, self._me, self.lease, limit)
@@ -110,3 +115,7 @@ class SharedStore(SqlStore):
     def forget_requests(self, before: datetime) -> int:
         with self.database.writing() as connection:
             return sharing.forget_requests(connection, before)
+
+    def close(self) -> None:
+        self.is_closed = True
+        super().close()

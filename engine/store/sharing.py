@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import convert
 from msgspec.structs import asdict
-from sqlalchemy import ColumnElement, delete, func, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, literal_column, not_, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from engine.core.admission import WAITING
@@ -85,6 +85,11 @@ def adopt(connection: Connection, execution_id: str, me: str, lease: float) -> b
     free = or_(executions.c.engine == me, _has_no_engine(lease))
     taken = update(executions).where(executions.c.id == to_text(execution_id), free).values(engine=me)
     return connection.execute(taken).rowcount > 0
+
+
+def release(connection: Connection, execution_id: str, me: str) -> None:
+    mine_ = executions.c.id == to_text(execution_id), executions.c.engine == me
+    connection.execute(update(executions).where(*mine_, not_(is_unfinished())).values(engine=None))
 
 
 def adopt_orphans(connection: Connection, me: str, lease: float, limit: int) -> list[str]:
