@@ -12,7 +12,7 @@ from anyio.to_thread import run_sync as in_thread
 from starlette.requests import Request
 
 from engine.api.answers import Json, Refusal
-from engine.api.reading import Form, engine_of, form_of, inputs_for, inputs_from, json_of, object_of, word_of
+from engine.api.reading import Form, engine_of, form_in, inputs_for, inputs_from, json_of, object_of, word_of
 from engine.app import Engine
 from engine.model.execution import Execution
 from engine.model.flow import Pause
@@ -40,8 +40,8 @@ def pause(request: Request, execution_id: str) -> Json:
 
 async def resume(request: Request, execution_id: str) -> Json:
     """Let a paused execution go on, with what its pause asks for as a form."""
-    form = await form_of(request)
-    return Json(execution_json(await in_thread(_resume, engine_of(request), execution_id, form)))
+    async with form_in(request) as form:
+        return Json(execution_json(await in_thread(_resume, engine_of(request), execution_id, form)))
 
 
 def _resume(engine: Engine, execution_id: str, form: Form) -> Execution:
@@ -69,13 +69,14 @@ async def replay_with_inputs(
     request: Request, execution_id: str, taskRunId: str | None = None, revision: int | None = None
 ) -> Json:
     """The same with other inputs, which come as a form."""
-    engine, form = engine_of(request), await form_of(request)
+    engine = engine_of(request)
 
-    def again() -> Execution:
+    def again(form: Form) -> Execution:
         flow = engine.library.flow_of(engine.execution(execution_id), revision)
         return engine.replay(execution_id, taskRunId, revision=revision, inputs=inputs_from(form, flow))
 
-    return Json(execution_json(await in_thread(again)))
+    async with form_in(request) as form:
+        return Json(execution_json(await in_thread(again, form)))
 
 
 def force_run(request: Request, execution_id: str) -> Json:

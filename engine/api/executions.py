@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from engine.api.answers import Json, Refusal
 from engine.api.paging import Page, envelope
-from engine.api.reading import Form, engine_of, form_of, inputs_from, labels_of
+from engine.api.reading import Form, engine_of, form_in, inputs_from, labels_of
 from engine.api.searching import EXECUTIONS, searched
 from engine.api.streams import ended
 from engine.app import Engine
@@ -49,16 +49,16 @@ async def create(
     """Begin an execution of a flow; with `wait=true` the answer comes when it has ended."""
     engine = engine_of(request)
     labels = labels_of(request)
-    form = await form_of(request)
     due = scheduleDate if scheduleDate is None or scheduleDate.tzinfo else scheduleDate.replace(tzinfo=UTC)
     key = request.headers.get("idempotency-key")
 
-    def begin() -> Execution:
+    def begin(form: Form) -> Execution:
         once = (key, _digest(namespace, flow_id, revision, labels, due, form)) if key else None
         flow = engine.library.find(namespace, flow_id, revision)
         return engine.start(flow, inputs_from(form, flow), labels, due, once)
 
-    execution = await in_thread(begin)
+    async with form_in(request) as form:
+        execution = await in_thread(begin, form)
     if wait:
         execution = await ended(engine, execution.id)
     return Json({**execution_json(execution), "url": url_of(request, execution)})

@@ -5,7 +5,8 @@ Always true: what cannot be read is a Refusal that names it; nothing that comes 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from hashlib import sha256
 from typing import Any, BinaryIO
 
@@ -83,15 +84,17 @@ def word_of(body: Mapping[str, Any], name: str) -> str:
     return value
 
 
-async def form_of(request: Request) -> Form:
-    """The parts of a multipart body; none of a request without a body. Raises Refusal."""
+@asynccontextmanager
+async def form_in(request: Request) -> AsyncIterator[Form]:
+    """The parts of a multipart body, while its files are open; none of a request without a body. Raises Refusal."""
     kind = request.headers.get("content-type", "")
     if not kind.lower().startswith("multipart/form-data"):
         if await request.body():
             raise Refusal(422, "inputs come as multipart/form-data")
-        return {}
-    parts = await request.form(max_part_size=MAX_BODY)
-    return {name: _part(name, parts) for name in parts}
+        yield {}
+        return
+    async with request.form(max_part_size=MAX_BODY) as parts:
+        yield {name: _part(name, parts) for name in parts}
 
 
 def _part(name: str, parts: FormData) -> str | Upload:
