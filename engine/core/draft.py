@@ -112,10 +112,9 @@ class Draft:
         """Whether all that is left waits for a decision or a time."""
         return self._paused > 0 and self._active == 0
 
-    def sibling(self, parent: TaskRun | None, task_id: str) -> TaskRun | None:
+    def sibling(self, parent: TaskRun, task_id: str) -> TaskRun | None:
         """The task run of a task that stands in `parent` (not in one of its lanes)."""
-        values = path_of(self.task_runs, parent)[1:] if parent is not None else ()
-        run_id = self._index.get((task_id, *values))
+        run_id = self._index.get((task_id, *path_of(self.task_runs, parent)[1:]))
         return self.task_runs[run_id] if run_id is not None else None
 
     def snapshot(self) -> Execution:
@@ -182,8 +181,9 @@ class Draft:
         place, ended = self.tree.places[run.task_id], run.state in TERMINAL
         self._active += is_active(place.task, run.state) - (was is not None and is_active(place.task, was))
         self._paused += (run.state is State.PAUSED) - (was is State.PAUSED)
-        # Between two live states nothing is counted and no container has anything to decide.
-        if was is None or ended or was in TERMINAL:
+        # Between two live states nothing is counted and no container has anything to decide. Whoever takes something
+        # out of its end counts anew (`recount`).
+        if was is None or ended:
             key = scope_key(place, run)
             self._count((key.run_id, key.lane, place.group), was, run.state)
             if ended:

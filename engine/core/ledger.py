@@ -30,15 +30,8 @@ class Tally(Struct, frozen=True):
     closed: bool = False  #: a lane whose end has been counted in its loop
 
     def with_change(self, before: State | None, after: State) -> Tally:
-        """After one child moved; `before` is None when it is new."""
-        live, failed, killed, warning = self.live, self.failed, self.killed, self.warning
-        if before is None:
-            live += 1
-        elif before in TERMINAL:
-            live += 1
-            failed -= before is State.FAILED
-            killed -= before is State.KILLED
-            warning -= before is State.WARNING
+        """After one child moved that had not ended; `before` is None when it is new."""
+        live, failed, killed, warning = self.live + (before is None), self.failed, self.killed, self.warning
         if after in TERMINAL:
             live -= 1
             failed += after is State.FAILED

@@ -145,8 +145,6 @@ def _first_of(scope: Scope, groups: list[str]) -> list[Next]:
 
 def _pause_or_go_on(draft: Draft) -> None:
     """An execution is PAUSED while all that is left in it waits for a decision or a time."""
-    if draft.is_stopping:
-        return
     if draft.state is State.RUNNING and draft.waits_only:
         draft.move_execution(State.PAUSED)
     elif draft.state is State.PAUSED and not draft.waits_only:

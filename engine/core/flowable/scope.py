@@ -70,7 +70,8 @@ class Scope:
         return Next(task, lane_value(self.container, self.run.items, self.key.lane), self.key.lane)
 
     def child(self, task_id: str) -> TaskRun | None:
-        """The task run of a child, if it has one."""
+        """The task run of a container's child, if it has one."""
+        assert self.run is not None
         return self._draft.sibling(self.run, task_id)
 
 
