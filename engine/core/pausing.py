@@ -27,7 +27,7 @@ def waited(draft: Draft, run: TaskRun) -> None:
     if not isinstance(task, Pause):
         draft.unsettle_children(draft.move(run, State.RUNNING, due=None))  # the next round
         return
-    if pause.expired(run) == "CANCEL":
+    if pause.expired(run) == "CANCEL" and not draft.execution.is_terminal:
         if not draft.tally(ScopeKey(run.id), ON_PAUSE).live:
             end_run(draft, run, State.CANCELLED)
         end_as(draft, State.CANCELLED, f"the pause of `{task.id}` is over, and its `behavior` is CANCEL")

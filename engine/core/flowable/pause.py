@@ -52,7 +52,7 @@ def begin(task: Pause, value: Any, at: datetime) -> Opening | str:
 
 def nexts(scope: Scope) -> list[Next]:
     assert scope.run is not None
-    if scope.tally(ON_PAUSE).live:
+    if scope.tally(ON_PAUSE).live or expired(scope.run) == "CANCEL":
         return []
     return nexts_of_errors(scope) if _failure(scope.run) else nexts_in_order(scope, scope.tasks("tasks"))
 
@@ -64,6 +64,8 @@ def outcome(scope: Scope) -> State | None:
         return None
     if _failure(scope.run):
         return State.FAILED
+    if expired(scope.run) == "CANCEL":  # with the execution, unless that has ended
+        return State.CANCELLED
     state = main_state(scope.main, len(scope.tasks("tasks")))
     return State.WARNING if state is State.SUCCESS and expired(scope.run) == "WARN" else state
 
@@ -82,5 +84,4 @@ def _failure(run: TaskRun) -> str | None:
 
 def expired(run: TaskRun) -> str | None:
     """What its time's end meant, for a pause that nobody resumed."""
-    outputs = run.outputs or {}
-    return str(outputs[EXPIRES]) if EXPIRES in outputs and "resumed" not in outputs else None
+    return (run.outputs or {}).get(EXPIRES)  # a person's resume leaves other outputs
