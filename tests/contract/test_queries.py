@@ -10,7 +10,7 @@ import pytest
 from engine.errors import StoreError, UsageError
 from engine.model.state import State
 from engine.ports import ExecutionFilter, Store
-from tests.contract.builders import a_task_run, an_execution, at, created, with_runs
+from tests.contract.builders import a_line, a_metric, a_task_run, an_execution, at, created, with_runs
 
 
 def ids(store: Store, **where: Any) -> list[str]:
@@ -181,10 +181,8 @@ def test_a_store_closes_twice(store: Store) -> None:
 
 
 def test_some_executions_at_once(store: Store) -> None:
-    whole = [
-        with_runs(an_execution(f"e{n}"), *(a_task_run(f"t{n}{m}", execution_id=f"e{n}", seq=m) for m in range(n)))
-        for n in range(3)
-    ]
-    store.commit([created(an_execution(each.id), *each.in_order()) for each in whole])
+    runs = [[a_task_run(f"t{n}{m}", execution_id=f"e{n}", seq=m) for m in range(n)] for n in range(3)]
+    whole = [with_runs(an_execution(f"e{n}"), *runs[n]) for n in range(3)]
+    store.commit([created(an_execution(each.id), *of_it) for each, of_it in zip(whole, runs, strict=True)])
     assert store.some(["e2", "e0", "nothing", "e2"]) == [whole[0], whole[2]]
     assert store.some([]) == []
