@@ -66,7 +66,9 @@ def _lose_attempt(draft: Draft, run: TaskRun, alive: tuple[int, ...]) -> None:
     lost = _lost(draft, run)
     if run.state is State.KILLING or draft.is_stopping:
         error = f"its engine died, and {still_run(alive)}" if alive else None
-        end_run(draft, run, State.FAILED if alive else State.KILLED, error=error, attempts=lost)
+        if error is not None:
+            draft.log("ERROR", error, run)
+        draft.move(run, State.FAILED if alive else State.KILLED, error=error, attempts=lost)
     else:
         _go_on_without(draft, run, lost, on_lost_of(draft, run), alive)
 
