@@ -1,0 +1,108 @@
+"""Rows 15, 16, 20 and 22: several at once; places that are limited, instants that are shared, files that are owned."""
+
+from __future__ import annotations
+
+from bench.trust.matrix import Result, passed, require, row
+from bench.trust.world import World
+from engine.model.state import State
+
+HOLDERS = 40
+
+
+@row(
+    15,
+    "Limit 1; whoever has the place is killed by -9 again and again",
+    "the queue always advances; never two at once",
+    postgres=True,
+)
+def row_15(world: World) -> Result:
+    lock = world.folder / "lock"
+    ledger = world.ledger_file
+    alone = f"exec 9>{lock}; flock -n 9 || echo e r overlap >> {ledger}"
+    script = f"{alone}; echo e r work >> {ledger}; sleep 0.05"
+    tasks = f"  - {{id: first, type: io.kestra.plugin.scripts.shell.Commands, commands: ['{script}']}}"
+    flow = world.flow("limited", tasks, "concurrency: {limit: 1, behavior: QUEUE}")
+    holders = HOLDERS if not world.on_postgres else HOLDERS // 2
+    for number in range(holders):
+        world.type("run", flow, die=world.chance.choice(["claim:1:after", "create:1:after", "finish:1:within"]))
+        if number % 10 == 9:
+            world.recover(patience=180)
+            left = [execution.state for execution in world.executions().values() if not execution.is_over]
+            require(not left, f"the queue stands still: {left}")
+    states = [execution.state for execution in world.executions().values()]
+    require(set(states) == {State.SUCCESS}, f"they ended as {sorted(set(states))}")
+    require(not any(line.task_id == "overlap" for line in world.ledger()), "two had the only place at once")
+    world.sound()
+    return passed(f"{holders} holders died, {len(states)} executions ended well, never two at once")
+
+
+@row(
+    16,
+    "16 processes write and a long reader reads",
+    "no `database is locked` reaches anybody; p99 of a write < 2 s; the log is bounded",
+)
+def row_16(world: World) -> Result:
+    from bench.contention import contend
+
+    figures = contend(world.folder, seconds=20, processes=16)
+    require(not figures.locked, f"`database is locked` reached somebody: {figures.errors}")
+    require(not figures.errors, f"errors: {figures.errors}")
+    require(figures.largest_wal < 256 * 2**20, f"the log grew to {figures.largest_wal / 2**20:.0f} MB")
+    require(figures.wal_at_end <= 64 * 2**20, f"the log is {figures.wal_at_end / 2**20:.0f} MB in the end")
+    return passed(str(figures))
+
+
+@row(20, "Two schedulers, many due fires", "exactly one execution for each", postgres=True)
+def row_20(world: World) -> Result:
+    tests = [
+        "tests/contract/test_scheduling.py::test_a_reason_begins_one_execution",
+        "tests/unit/runtime/test_watched.py",
+    ]
+    proven = world.tests(*tests)
+    import threading
+
+    from engine.errors import Fenced
+    from engine.model.scheduling import Fire
+    from engine.store import open_store
+    from tests.contract.builders import NOON, an_execution, created
+
+    stores = [open_store(world.url) for _ in range(2 if world.on_postgres else 1)]
+    instants, refused = 2000 if world.on_postgres else 1000, []
+
+    def schedule(store: object, name: str) -> None:
+        for number in range(instants):
+            change = created(an_execution(f"{name}-{number}"))
+            change.fire = Fire(scope="trigger/n/f/t", key=str(number), execution_id=f"{name}-{number}", at=NOON)
+            try:
+                store.commit([change])  # type: ignore[attr-defined]
+            except Fenced:
+                refused.append(number)
+
+    threads = [threading.Thread(target=schedule, args=(stores[place % len(stores)], f"s{place}")) for place in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for store in stores:
+        store.close()
+    number = len(world.executions())
+    require(number == instants, f"{instants} instants began {number} executions")
+    require(len(refused) == instants, f"{len(refused)} were refused")
+    return passed(f"2 schedulers, {instants:,} instants, {number:,} executions; {proven}")
+
+
+@row(
+    22,
+    "Two engines, one of them stands still beyond its lease; a second engine on a SQLite file",
+    "fenced; SQLite: it ends with code 4",
+    postgres=True,
+)
+def row_22(world: World) -> Result:
+    if world.on_postgres:
+        return passed(world.tests("tests/contract/test_sharing.py", "tests/acceptance/test_sharing.py"))
+    ids = [
+        "tests/contract/test_owner.py",
+        "tests/acceptance/test_handover.py::test_an_owner_that_does_not_answer_is_named",
+    ]
+    more = world.tests("tests/acceptance/test_server.py::test_a_second_engine_is_refused_and_names_the_first")
+    return passed(f"{world.tests(*ids)}; {more}")
