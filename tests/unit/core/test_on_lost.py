@@ -106,8 +106,9 @@ def test_nothing_runs_beside_a_process_that_is_left(on_lost: str) -> None:
     assert str(a(play).error).endswith("these processes of the task could not be ended, look at them: 11, 12")
 
 
-def test_what_was_being_killed_is_not_killed_while_a_process_is_left() -> None:
-    play = at_work()
+@pytest.mark.parametrize("allow_failure", [True, False])
+def test_what_was_being_killed_is_not_killed_while_a_process_is_left(allow_failure: bool) -> None:
+    play = at_work(allowFailure=allow_failure)
     play.step(KillRequested(at=play.tick()))
     play.crash(play.execution)
     play.waiting = [EngineStarted(at=play.tick(), survivors={"run-0": (11,)})]
