@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from engine.core.triggering.entries import Entry
 from engine.core.triggering.memory import Satisfied
-from engine.core.triggering.windows import span_at
+from engine.core.triggering.windows import Span, span_at
 from engine.model.conditions import MultipleCondition, TimeWindow
 from engine.model.listeners import Condition
 from engine.model.triggers import FlowTrigger, MultipleConditions, Preconditions, UpstreamFlow, Window
@@ -31,24 +31,18 @@ class Gathering(Struct, frozen=True, kw_only=True):
     needed: int
     resets: bool  #: whether it begins anew once it was complete
 
-    def held(
-        self, before: Mapping[str, Satisfied], new: Mapping[str, Satisfied], at: datetime, zone: tzinfo
-    ) -> dict[str, Satisfied]:
-        """What is satisfied within the window, when `new` is added at an instant to what was satisfied `before`.
+    def span(self, before: Iterable[Satisfied], at: datetime, zone: tzinfo) -> Span | None:
+        """The window of what happens at an instant, or after that of the latest that was satisfied `before`."""
+        return span_at(self.window, max((at, *(one.at for one in before))), zone)
 
-        The latest of all says which window that is, also where it was looked at first.
-        """
-        if not before and not new:
-            return {}
-        now = max((at, *(one.at for one in before.values())))
-        span = span_at(self.window, now, zone)
-        if span is None:
-            return {}
-        found: dict[str, Satisfied] = {}
-        for name, one in (*before.items(), *new.items()):
-            if name in self.entries and one.at in span:
-                found[name] = max(found.get(name, one), one, key=lambda each: (each.at, each.execution_id))
-        return dict(sorted(found.items()))
+
+def held(before: Mapping[str, Satisfied], new: Mapping[str, Satisfied], span: Span) -> dict[str, Satisfied]:
+    """What is satisfied within a window, when `new` is added to what was satisfied `before`."""
+    found: dict[str, Satisfied] = {}
+    for name, one in (*before.items(), *new.items()):
+        if one.at in span:
+            found[name] = max(found.get(name, one), one, key=lambda each: (each.at, each.execution_id))
+    return dict(sorted(found.items()))
 
 
 def own(trigger: FlowTrigger) -> list[Gathering]:

@@ -8,7 +8,7 @@ flows that watch all others for failures do not fail each other for ever.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -19,7 +19,7 @@ from engine.core.conditions import holds
 from engine.core.facts import Facts
 from engine.core.rendering import answer
 from engine.core.triggering import gathering
-from engine.core.triggering.entries import any_names, matches
+from engine.core.triggering.entries import Entry, any_names, matches
 from engine.core.triggering.memory import Memory, Satisfied
 from engine.core.triggering.upstream import Upstream
 from engine.core.triggering.verdict import Verdict, every, furnished, some
@@ -32,9 +32,8 @@ from engine.model.listeners import Condition
 from engine.model.state import State
 from engine.model.triggers import FlowTrigger
 
-Held = Mapping[str, Mapping[str, Satisfied]]
-#: How many of those that were spent are known by each thing that is waited for. More are not heard of again at once.
-_KNOWN = 100
+#: How many of those that have counted are known. No more than these are heard of again at once.
+_KNOWN = 64
 
 
 def judge(
@@ -72,6 +71,20 @@ class _Untold(Struct, frozen=True):
     is_named: bool
 
 
+class _Gathered(Struct, frozen=True, kw_only=True):
+    """What has been gathered, by what is waited for together."""
+
+    held: Mapping[str, Mapping[str, Satisfied]]
+    heard: Mapping[str, tuple[str, ...]]
+    counts: bool  #: whether the one that came by satisfies something, and was not known
+    untold: Sequence[_Untold]  #: the worst first
+
+    def memory(self, begun_anew: Collection[str] = ()) -> Memory:
+        """What is remembered of it."""
+        kept = {id_: held for id_, held in self.held.items() if held and id_ not in begun_anew}
+        return Memory(satisfied=kept, heard=self.heard)
+
+
 class _Case:
     """A trigger and what came by."""
 
@@ -96,16 +109,16 @@ class _Case:
 
     def decided(self, memory: Memory) -> Verdict:
         """What follows for that which is gathered, and whether it is complete by now."""
-        held, told, counts = self._gathered(memory)
-        complete = self._complete(held) if counts else ()
+        now = self._gathered(memory)
+        complete = {each.id for each in self._all if now.counts and len(now.held[each.id]) >= each.needed}
+        verdict = Verdict(memory=now.memory() if now.counts else memory)
         try:
             if self._is_fulfilled(complete):
-                return self._fired(memory, held, complete)
+                return self._fired(now, complete)
         except ExpressionError as error:
-            return self.untold(error.message, self.is_named, _remembering(memory, held))
-        verdict = _remembering(memory, held) if counts else Verdict(memory=memory)
-        if told and (not counts or told[0].is_named):
-            return self.untold(told[0].reason, told[0].is_named, verdict)
+            return self.untold(error.message, self.is_named, verdict)
+        if now.untold and (not now.counts or now.untold[0].is_named):
+            return self.untold(now.untold[0].reason, now.untold[0].is_named, verdict)
         return verdict
 
     def untold(self, trouble: str, is_named: bool, verdict: Verdict) -> Verdict:
@@ -115,23 +128,34 @@ class _Case:
 
     # -- what has been gathered
 
-    def _gathered(self, memory: Memory) -> tuple[dict[str, dict[str, Satisfied]], list[_Untold], bool]:
-        """All that is satisfied within its window; what cannot be told, the worst first; whether this one counts."""
-        this, counts = self._as_satisfied(), False
-        held: dict[str, dict[str, Satisfied]] = {}
+    def _gathered(self, memory: Memory) -> _Gathered:
+        """What is satisfied by now, each thing within its window."""
+        this = self._as_satisfied()
+        all_held: dict[str, Mapping[str, Satisfied]] = {}
+        heard = dict(memory.heard)
         untold: list[_Untold] = []
+        counts = False
         for each in self._all:
-            is_spent = this.key in memory.spent.get(each.id, ())
-            new: dict[str, Satisfied] = {}
-            for entry_name, entry in each.entries.items() if not is_spent else ():
-                try:
-                    if matches(entry, self._subject):
-                        new[entry_name] = this
-                except ExpressionError as error:
-                    untold.append(_Untold(error.message, any_names([entry], self._upstream.execution)))
-            held[each.id] = each.held(memory.satisfied.get(each.id, {}), new, self._at, self._subject.functions.zone)
-            counts = counts or this in held[each.id].values()
-        return held, sorted(untold, key=lambda one: not one.is_named), counts
+            before = {name: one for name, one in memory.satisfied.get(each.id, {}).items() if name in each.entries}
+            is_known = this.key in heard.get(each.id, ())
+            new = {} if is_known else dict.fromkeys(self._matched(each.entries, untold), this)
+            span = each.span(before.values(), this.at, self._subject.functions.zone) if before or new else None
+            all_held[each.id] = gathering.held(before, new, span) if span is not None else {}
+            if new and span is not None and this.at in span:
+                counts = True
+                if len(each.entries) > 1 or len(self._all) > 1:  # else it makes the trigger fire, and is known by that
+                    heard[each.id] = (*heard.get(each.id, ()), this.key)[-_KNOWN:]
+        untold.sort(key=lambda one: not one.is_named)
+        return _Gathered(held=all_held, heard=heard, counts=counts, untold=untold)
+
+    def _matched(self, entries: Mapping[str, Entry], untold: list[_Untold]) -> Iterator[str]:
+        """The names of the entries that this one satisfies; those that cannot be judged are added to `untold`."""
+        for name, entry in entries.items():
+            try:
+                if matches(entry, self._subject):
+                    yield name
+            except ExpressionError as error:
+                untold.append(_Untold(error.message, any_names([entry], self._upstream.execution)))
 
     def _as_satisfied(self) -> Satisfied:
         execution = self._upstream.execution
@@ -143,9 +167,6 @@ class _Case:
             at=self._at,
             outputs=execution.outputs or {},
         )
-
-    def _complete(self, held: Held) -> set[str]:
-        return {each.id for each in self._all if len(held[each.id]) >= each.needed}
 
     def _is_fulfilled(self, complete: Collection[str]) -> bool:
         """Whether what is complete is enough. Raises ExpressionError."""
@@ -170,32 +191,16 @@ class _Case:
 
     # -- what comes of it
 
-    def _fired(self, memory: Memory, held: Held, complete: Collection[str]) -> Verdict:
-        variables = self._upstream.variables(one for each in held.values() for one in each.values())
-        begun_anew = {each.id: held[each.id] for each in self._all if each.resets and each.id in complete}
-        verdict = _remembering(
-            self._spending(memory, begun_anew), {id_: one for id_, one in held.items() if id_ not in begun_anew}
-        )
-        verdict = replace(verdict, fires=True, variables=variables)
+    def _fired(self, now: _Gathered, complete: Collection[str]) -> Verdict:
+        variables = self._upstream.variables(one for held in now.held.values() for one in held.values())
+        begun_anew = {each.id for each in self._all if each.resets and each.id in complete}
+        verdict = Verdict(fires=True, variables=variables, memory=now.memory(begun_anew))
         context = self._upstream.context(lambda: variables)
         try:
             return furnished(verdict, self._upstream.flow, self._trigger, context, self._subject.functions)
         except ExpressionError as error:
             return self.untold(error.message, self.is_named, verdict)
 
-    def _spending(self, memory: Memory, begun_anew: Held) -> Memory:
-        """A memory that knows what was spent. One that was enough by itself need not be known."""
-        spent = dict(memory.spent)
-        for id_, held in begun_anew.items():
-            keys = {one.key for one in held.values()}
-            if len(keys) > 1:
-                spent[id_] = (*spent.get(id_, ()), *sorted(keys))[-_KNOWN:]
-        return replace(memory, spent=spent)
-
     def _when(self) -> bool:
         when, subject = self._trigger.when, self._subject
         return when is None or truthy(answer("when", when, subject.context, subject.functions, subject.written_in))
-
-
-def _remembering(memory: Memory, held: Held) -> Verdict:
-    return Verdict(memory=replace(memory, satisfied={id_: one for id_, one in held.items() if one}))

@@ -1,7 +1,7 @@
 """What a Flow trigger remembers: which of the things that it waits for have happened, by whom, and when.
 
 Always true: it goes to JSON and back, and says nothing about windows; `gathering` tells what of it still counts.
-What happened may be heard of again after a crash: remembered twice it is the same, and what was spent stays so.
+What happened may be heard of again after a crash, and is known then.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Memory(Struct, frozen=True, kw_only=True):
     """By what is waited for together, and then by the name of each: the last execution that was it."""
 
     satisfied: Mapping[str, Mapping[str, Satisfied]] = {}
-    #: By what is waited for together: the keys of those with which it was last complete and began anew.
-    spent: Mapping[str, tuple[str, ...]] = {}
+    #: By what is waited for together: the keys of what has counted last.
+    heard: Mapping[str, tuple[str, ...]] = {}
 
     @classmethod
     def read(cls, stored: Any) -> Memory:
@@ -47,4 +47,4 @@ class Memory(Struct, frozen=True, kw_only=True):
 
     def stored(self) -> Any:
         """As JSON has it; None when there is nothing to remember."""
-        return msgspec.to_builtins(self) if self.satisfied or self.spent else None
+        return msgspec.to_builtins(self) if self.satisfied or self.heard else None
