@@ -125,7 +125,8 @@ def of_penstock(request: Request, raised: Exception) -> Response:
 def of_http(request: Request, raised: Exception) -> Response:
     """The answer to what the router refuses: an unknown route, a method that a route does not have."""
     assert isinstance(raised, HTTPException)
-    message = f"{_REASONS.get(raised.status_code, 'Error')}: {raised.detail}"
+    told = "there is nothing at this path" if raised.detail == "Not Found" else raised.detail
+    message = f"{_REASONS.get(raised.status_code, 'Error')}: {told}"
     return error(raised.status_code, message, request.url.path, headers=raised.headers)
 
 

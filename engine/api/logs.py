@@ -26,7 +26,10 @@ def of_execution(
     attempt: int | None = None,
 ) -> Json:
     """What an execution has logged, the oldest first."""
-    return Json([log_json(line) for line in _lines(request, execution_id, minLevel, taskRunId, taskId, attempt)])
+    execution = engine_of(request).execution(execution_id)
+    of_flow = {"namespace": execution.namespace, "flowId": execution.flow_id}
+    lines = _lines(request, execution_id, minLevel, taskRunId, taskId, attempt)
+    return Json([{**log_json(line), **of_flow} for line in lines])
 
 
 def download(
@@ -38,6 +41,7 @@ def download(
     attempt: int | None = None,
 ) -> Response:
     """The same as a text file, a line each."""
+    engine_of(request).execution(execution_id)  # an unknown one is a 404, not an empty file
     lines = _lines(request, execution_id, minLevel, taskRunId, taskId, attempt)
     text = "".join(f"{iso_time(line.at)} {line.level} {line.message}\n" for line in lines)
     return Response(
@@ -55,9 +59,7 @@ def _lines(
     task_id: str | None,
     attempt: int | None,
 ) -> Iterator[LogLine]:
-    engine = engine_of(request)
-    engine.execution(execution_id)
-    for line in log_lines(engine.store, execution_id, task_id=task_id, min_level=min_level):
+    for line in log_lines(engine_of(request).store, execution_id, task_id=task_id, min_level=min_level):
         if task_run_id in (None, line.task_run_id) and attempt in (None, line.attempt):
             yield line
 

@@ -49,7 +49,7 @@ async def follow(request: Request, execution_id: str) -> StreamingResponse:
 
 
 async def follow_logs(request: Request, execution_id: str, minLevel: str | None = None) -> StreamingResponse:  # noqa: N803
-    """Follow the log of an execution: the lines there are, each new one, and the end."""
+    """Follow the log of an execution: the lines there are, and each new one, up to its end."""
     engine = engine_of(request)
     await in_thread(engine.execution, execution_id)
     await in_thread(_lines, engine, execution_id, minLevel, 0)  # so is an unknown level
@@ -104,20 +104,20 @@ async def _execution_events(engine: Engine, execution_id: str) -> AsyncIterator[
 
 
 async def _log_events(engine: Engine, execution_id: str, min_level: str | None) -> AsyncIterator[bytes]:
-    last = 0
-    yield _event("start", {})
+    last, of_flow = 0, dict[str, str]()
     try:
         async with aclosing(_states(engine, execution_id)) as states:
             async for execution in states:
                 if execution is None:
                     yield _STILL_THERE
+                else:
+                    of_flow = {"namespace": execution.namespace, "flowId": execution.flow_id}
                 while lines := await in_thread(_lines, engine, execution_id, min_level, last):
                     for line in lines:
-                        yield _event("progress", log_json(line))
+                        yield _event("progress", {**log_json(line), **of_flow})
                     last = lines[-1].id or last
     except PenstockError as error:
         log.error("the log of execution %s cannot be followed any more: %s", execution_id, error.message)
-    yield _event("end", {})
 
 
 def _lines(engine: Engine, execution_id: str, min_level: str | None, after: int) -> list[LogLine]:

@@ -265,7 +265,8 @@ def test_the_log_is_listed_downloaded_and_followed(client: TestClient) -> None:
     assert text.text.endswith("INFO Hello Ada\n")
     assert text.headers["content-disposition"] == f'attachment; filename="{id_}.log"'
     told = events(client.get(f"/api/v1/logs/{id_}/follow").text)
-    assert [data.get("message") for marker, data in told if marker == "progress"] == ["Hello Ada"]
+    assert told == [("progress", lines[0])]
+    assert (lines[0]["namespace"], lines[0]["flowId"]) == ("acme.team", "greet")
     assert client.get("/api/v1/logs/nothing").status_code == 404
 
 
