@@ -197,8 +197,7 @@ class Parts(ABC):
     def _new_duties(self, loop: Loop) -> Duties:
         assert self.store.sharing is not None
         assert isinstance(loop, SharedLoop)
-        resume = self._dispatcher.resume
-        return Duties(self.store.sharing, loop, self._clock, resume, takes_over=self.takes_over)
+        return Duties(self.store.sharing, loop, self._clock, self._dispatcher.go_on, takes_over=self.takes_over)
 
     def _new_neighbours(self) -> Neighbours | None:
         if self.settings.database.file is not None:

@@ -38,6 +38,10 @@ class Awaiting:
         """The wait of a claim, until all that it waits for has ended."""
         return self._waits.get((task_run_id, epoch))
 
+    def for_end_of(self, execution_id: str) -> Wait | None:
+        """The wait that this execution is part of."""
+        return self._waited_for.get(execution_id)
+
     def ended(self, execution_id: str) -> Wait | None:
         """An execution has its final state, and that is stored. The wait that is over now."""
         wait = self._waited_for.pop(execution_id, None)

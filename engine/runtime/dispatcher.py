@@ -257,6 +257,8 @@ class Dispatcher:
             self._kills[execution_id].put(reason)
         elif (loop := self._ownership.running) is None and (guest := self._ownership.guest) is not None:
             guest.kill(execution_id, reason)
+        elif (neighbours := self._ownership.neighbours) is not None and not (loop and loop.runs(execution_id)):
+            neighbours.tell(execution_id, KillRequested(at=self._clock.now(), reason=reason))
         else:
             loop = loop or self._ownership.loop  # which locks: not in a signal handler, then
             loop.post(execution_id, KillRequested(at=self._clock.now(), reason=reason))
@@ -265,15 +267,15 @@ class Dispatcher:
         """Go on with every execution whose engine is gone, in the engine that owns the database. Returns their ids."""
         if self._ownership.neighbours is not None:
             self._ownership.loop  # noqa: B018 - only who is known to the others may take over
-            return adopt_orphans(self._ownership.neighbours.sharing, self.resume)
+            return adopt_orphans(self._ownership.neighbours.sharing, self.go_on)
         unfinished = self._store().unfinished()
         guest: Guest | None = self._ownership.guest
         if guest is not None and not self._ownership.take():
             return [execution_id for execution_id in unfinished if guest.adopt(execution_id)]
         batches = (unfinished[start : start + _AT_ONCE] for start in range(0, len(unfinished), _AT_ONCE))
-        return [execution_id for batch in batches for execution_id in self._go_on(batch)]
+        return [execution_id for batch in batches for execution_id in self.go_on(batch)]
 
-    def _go_on(self, execution_ids: Sequence[str]) -> Iterator[str]:
+    def go_on(self, execution_ids: Sequence[str]) -> Iterator[str]:
         """Go on with those that can be gone on with; what is wrong with one is told, and in nobody's way."""
         try:
             found = self._store().some(execution_ids)
@@ -282,7 +284,7 @@ class Dispatcher:
                 log.error("execution %s cannot be read, and is left as it is: %s", execution_ids[0], error.message)
                 return
             for execution_id in execution_ids:
-                yield from self._go_on([execution_id])
+                yield from self.go_on([execution_id])
             return
         for execution in found:
             try:

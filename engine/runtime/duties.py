@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from time import monotonic
 
@@ -28,36 +28,29 @@ STALE_EVERY = 60.0
 #: How many executions are taken over in one transaction.
 PAGE = 100
 
+#: Has the loop go on with stored executions that are this engine's now, and tells with which it does.
+GoOn = Callable[[Sequence[str]], Iterable[str]]
+
 log = logging.getLogger(__name__)
 
 
-def adopt_orphans(sharing: SharingStore, resume: Callable[[str], bool]) -> list[str]:
+def adopt_orphans(sharing: SharingStore, go_on: GoOn) -> list[str]:
     """Go on with all executions that no engine moves. Their ids, the oldest first."""
     bury_the_dead(sharing)
     adopted: list[str] = []
     while found := sharing.adopt_orphans(PAGE):
-        adopted += [execution_id for execution_id in found if _gone_on(resume, execution_id)]
+        adopted += go_on(found)
     return adopted
 
 
-def _gone_on(resume: Callable[[str], bool], execution_id: str) -> bool:
-    try:
-        return resume(execution_id)
-    except PenstockError as error:  # its flow cannot be read here, say; the others must not suffer for it
-        log.error("execution %s cannot be gone on with: %s", execution_id, error)
-        return False
-
-
 class Duties:
-    """Runs on a thread of its own, from `start` to `end`. `resume` has the loop go on with a stored execution."""
+    """Runs on a thread of its own, from `start` to `end`."""
 
-    def __init__(
-        self, sharing: SharingStore, loop: SharedLoop, clock: Clock, resume: Callable[[str], bool], *, takes_over: bool
-    ) -> None:
+    def __init__(self, sharing: SharingStore, loop: SharedLoop, clock: Clock, go_on: GoOn, *, takes_over: bool) -> None:
         self._sharing = sharing
         self._loop = loop
         self._clock = clock
-        self._resume = resume
+        self._go_on = go_on
         self.membership = Membership(sharing, this_engine(takes_over=takes_over), self._fence, self._come_back)
         self._given_up = threading.Event()  #: set when the loop has given everything up
         self._is_back = threading.Event()
@@ -71,7 +64,7 @@ class Duties:
             (STALE_EVERY, lambda: sharing.forget_requests(clock.now() - KEPT)),
         ]
         if takes_over:
-            self._every.append((sharing.lease * ORPHANS_EVERY, lambda: adopt_orphans(sharing, resume)))
+            self._every.append((sharing.lease * ORPHANS_EVERY, lambda: adopt_orphans(sharing, go_on)))
 
     def join(self, neighbours: Neighbours) -> None:
         """Before the loop runs: from now on the others know this engine."""
@@ -152,8 +145,8 @@ class Duties:
         except PenstockError:
             self._is_back.set()
             raise
-        for execution_id in mine:
-            _gone_on(self._resume, execution_id)
+        for start in range(0, len(mine), PAGE):
+            list(self._go_on(mine[start : start + PAGE]))
         for execution_id in self._loop.abandoned - set(mine):
             taken = Fenced(f"another engine has taken execution {execution_id} over")
             self._loop.followers.fail(execution_id, taken)

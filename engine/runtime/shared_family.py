@@ -43,11 +43,20 @@ class SharedFamily(Family):
     def is_elsewhere(self, execution_id: str, wait: Wait) -> bool:
         if execution_id in self._active or self._sharing.adopt(execution_id):
             return False
+        self._watch(execution_id, wait)
+        return True
+
+    def lost(self, execution_id: str) -> None:
+        """An execution is given up here, perhaps because another engine moves it: somebody may wait for it still."""
+        wait = self._awaiting.for_end_of(execution_id)
+        if wait is not None:
+            self._watch(execution_id, wait)
+
+    def _watch(self, execution_id: str, wait: Wait) -> None:
         if (wait.task_run_id, wait.epoch) not in self._watched:
             self._watched[wait.task_run_id, wait.epoch] = wait
             if wait.is_stopped:
                 self._kill(execution_id)
-        return True
 
     def look_around(self) -> None:
         """Have it found out how the executions of other engines stand."""

@@ -109,6 +109,10 @@ class SharedLoop(Loop):
         except PlacesTaken as taken:
             return self._turn_back(taken.execution_ids, changes, batch)
 
+    def _give_up(self, execution_id: str, error: Exception, batch: Batch) -> None:
+        super()._give_up(execution_id, error, batch)
+        self._family.lost(execution_id)
+
     def _turn_back(
         self, execution_ids: tuple[str, ...], changes: list[ExecutionChange], batch: Batch
     ) -> list[ExecutionChange]:
