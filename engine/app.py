@@ -6,7 +6,7 @@ with Engine() as engine:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
@@ -27,12 +27,12 @@ from engine.model.flow import Flow
 from engine.model.scheduling import Fire
 from engine.model.state import TERMINAL, State
 from engine.parts import Parts
-from engine.ports import ExecutionFilter, ExecutionSummary, FlowRecord
+from engine.ports import ExecutionFilter, ExecutionSummary, FlowRecord, FlowText
 from engine.runtime.actions import Revision
 from engine.runtime.creation import NewExecution, Origin
 from engine.runtime.followers import OnChange
 from engine.runtime.ids import new_id as unique_id
-from engine.runtime.writes import DeleteFlow, SaveFlow
+from engine.runtime.writes import DeleteFlow, DeployFlows
 
 #: Of the keys by which clients tell their requests apart.
 API_SCOPE = "api"
@@ -72,7 +72,12 @@ class Engine(Parts):
 
         `origin` is the file that it comes from.
         """
-        return self._write(SaveFlow.of(flow, origin, self._clock.now()))
+        return self.deploy({origin: [flow]})
+
+    def deploy(self, flows: Mapping[str, Sequence[Flow]]) -> int:
+        """As `push`, all or none of these flows, by where they come from; the number of the last one's revision."""
+        texts = [_text_of(flow, origin) for origin, those in flows.items() for flow in those]
+        return self._write(DeployFlows(flows=tuple(texts), at=self._clock.now()))
 
     def delete_flow(self, namespace: str, flow_id: str) -> None:
         """Delete a flow; its executions keep the revision that they run. Raises NotFound."""
@@ -260,3 +265,8 @@ class Engine(Parts):
             if "store" in self.__dict__:
                 self.store.close()
                 del self.__dict__["store"]
+
+
+def _text_of(flow: Flow, origin: str) -> FlowText:
+    assert flow.source is not None, "a flow that was loaded knows its text"
+    return FlowText(namespace=flow.namespace, id=flow.id, source=flow.source, disabled=flow.disabled, origin=origin)

@@ -63,7 +63,7 @@ def server(
         engine.loop  # noqa: B018 - from here on this engine owns the database, or there is another one
         recovered = engine.recover()
         deployments = Deployments(
-            engine.store, engine.load, engine.push, [os.path.abspath(folder) for folder in folders] or settings.flows
+            engine.store, engine.load, engine.deploy, [os.path.abspath(folder) for folder in folders] or settings.flows
         )
         deployments.look()
         scheduler = None if no_scheduler else engine.schedule()

@@ -32,6 +32,16 @@ class FlowRecord(Struct, frozen=True, kw_only=True):
     deleted: bool = False  #: the flow ends with this revision, until it is stored again
 
 
+class FlowText(Struct, frozen=True, kw_only=True):
+    """A flow to be stored and deployed. `origin` is the file that it comes from, or "push"."""
+
+    namespace: str
+    id: str
+    source: str
+    disabled: bool
+    origin: str
+
+
 class LogLine(Struct, frozen=True, kw_only=True):
     """One log line. `level` is TRACE, DEBUG, INFO, WARN or ERROR. `id` is given by the store, rising."""
 

@@ -32,6 +32,9 @@ class SchedulingStore(Protocol):
     def move_trigger(self, state: TriggerState, fields: Collection[str]) -> None:
         """Remember these fields of it, and `updated_at`; what is not named stays, or is new as the state has it."""
 
+    def move_triggers(self, states: Sequence[TriggerState], fields: Collection[str]) -> None:
+        """Remember these fields of all of them, in one transaction."""
+
     def fire(self, scope: str, key: str) -> Fire | None:
         """What was begun for this reason."""
 

@@ -13,6 +13,7 @@ from engine.ports.records import (
     ExecutionFilter,
     ExecutionSummary,
     FlowRecord,
+    FlowText,
     LogFilter,
     LogLine,
     Metric,
@@ -33,6 +34,9 @@ class Store(SchedulingStore, UpkeepStore, Protocol):
 
     def save_flow(self, namespace: str, flow_id: str, source: str, *, at: datetime, disabled: bool) -> FlowRecord:
         """Store a source as the newest revision. The same source as the newest one gives that one back."""
+
+    def deploy_flows(self, flows: Sequence[FlowText], *, at: datetime) -> list[FlowRecord]:
+        """Store the flows as `save_flow` does, and switch their triggers on, all in one transaction."""
 
     def delete_flow(self, namespace: str, flow_id: str, *, at: datetime) -> bool:
         """Add a last revision which says that the flow is deleted; those before it stay. False when there is none."""

@@ -20,6 +20,8 @@ from engine.model.scheduling import Deployment
 from engine.ports import FlowRecord, Store
 from engine.sources import flows_below
 
+#: How many flows one commit deploys.
+AT_ONCE = 100
 #: Milliseconds of silence after a change before a file is taken for written.
 SETTLES = 100
 #: Milliseconds after which it is looked whether the folders themselves have come or gone.
@@ -47,17 +49,17 @@ class Deployments:
         self,
         store: Store,
         load: Callable[[str], Flow],
-        push: Callable[[Flow, str], int],
+        deploy: Callable[[Mapping[str, Sequence[Flow]]], int],
         folders: Sequence[str],
         on_change: Callable[[], None] = lambda: None,
         on_progress: Callable[[int, int], None] = lambda done, all_: None,
     ) -> None:
-        """`push` deploys a flow that comes from a file; the revision. `on_change` hears when others are on than before,
-        `on_progress` of files that have been read: how many, and of how many.
+        """`deploy` deploys flows, by the files that they come from, all or none. `on_change` hears when others are on
+        than before, `on_progress` of files that have been read: how many, and of how many.
         """
         self._store = store
         self._load = load
-        self._push = push
+        self._deploy = deploy
         self._folders = [os.path.abspath(folder) for folder in folders]
         self._on_change = on_change
         self._on_progress = on_progress
@@ -88,13 +90,15 @@ class Deployments:
             self._store.undeploy(*name)
         stored = {(record.namespace, record.id): record for record in self._store.flows()}
         changed = bool(gone)
+        wanted: list[str] = []
         for name, files in defined.items():
             deployment = on.get(name)
             if len(files) > 1:
                 problems.update(_ambiguous(name, files))
             chosen = files[0] if len(files) == 1 else deployment.origin if deployment is not None else None
             if chosen in files and not self._is_on(chosen, deployment, stored.get(name)):
-                changed |= self._deploy(chosen, problems)
+                wanted.append(chosen)
+        changed |= self._put_on(wanted, problems)
         self._tell(problems)
         if changed:
             self._on_change()
@@ -130,16 +134,24 @@ class Deployments:
             log.exception("%s cannot be read", file)
             return _Read(mark, None, UsageError(f"{file} cannot be read: {bug}"))
 
-    def _deploy(self, file: str, problems: dict[str, PenstockError]) -> bool:
-        flow = self._read[file].flow
-        assert flow is not None
-        try:
-            revision = self._push(flow, file)
-        except PenstockError as problem:
-            problems[file] = problem
-            return False
-        log.info("%s/%s is on at revision %d, from %s", flow.namespace, flow.id, revision, file)
-        return True
+    def _put_on(self, files: Sequence[str], problems: dict[str, PenstockError]) -> bool:
+        """Deploy what the files define: many in one commit, and one by one where that does not work."""
+        done = False
+        for start in range(0, len(files), AT_ONCE):
+            batch = files[start : start + AT_ONCE]
+            flows = {file: flow for file in batch if (flow := self._read[file].flow) is not None}
+            try:
+                self._deploy({file: [flow] for file, flow in flows.items()})
+            except PenstockError as problem:
+                if len(batch) == 1:
+                    problems[batch[0]] = problem
+                else:
+                    done |= sum(self._put_on([file], problems) for file in batch) > 0
+                continue
+            done = True
+            for file, flow in flows.items():
+                log.info("%s/%s is on, from %s", flow.namespace, flow.id, file)
+        return done
 
     def _tell(self, problems: Mapping[str, PenstockError]) -> None:
         """Log what is newly broken; the rest has been told."""

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from engine.core.schedule.definition import definition_of
 from engine.core.triggering import stops_after
-from engine.errors import PenstockError
+from engine.errors import PenstockError, StoreError
 from engine.model.flow import Flow
 from engine.model.listeners import Trigger
 from engine.model.scheduling import Deployment, TriggerKey, TriggerState
@@ -32,7 +32,7 @@ from engine.runtime.hands import Hands
 from engine.runtime.heralds import LISTENING, Heralds
 from engine.runtime.library import Library
 from engine.runtime.listening import Listening
-from engine.runtime.watched import OWN, Bench, Watched
+from engine.runtime.watched import FROM_NOW_ON, OWN, Bench, Watched
 
 #: Seconds between two looks at the clock, at what others changed in the store, and at executions that are waited for.
 TICK = 1.0
@@ -97,6 +97,7 @@ class Scheduler:
         self._busy: set[TriggerKey] = set()
         self._hears = False  #: whether the announcements are being worked off
         self._reload_at = 0.0
+        self._awaiting_load: list[threading.Event] = []
         self._look_at = 0.0
         self._stopping = False
         self._hands = Hands(HANDS, "penstock-trigger")
@@ -151,7 +152,7 @@ class Scheduler:
 
     def _turn(self) -> None:
         if self._clock.monotonic() >= self._reload_at:
-            self._load()
+            self._load()  # what is in the inbox by now was written before
         self._start_due(self._clock.now())
         try:
             message = self._inbox.get(timeout=self._patience())
@@ -191,10 +192,10 @@ class Scheduler:
                 self._plan(message.key)
             case Ended():
                 self._ended(message)
-            case Changed():
-                self._load()
+            case Changed():  # many may come at once; they are looked at together
+                self._reload_at = 0.0
                 if message.done is not None:
-                    message.done.set()
+                    self._awaiting_load.append(message.done)
             case Announced():
                 self._hear()
             case Stop():
@@ -212,6 +213,7 @@ class Scheduler:
     def _load(self) -> None:
         """Read what is deployed and how far the triggers have come, and watch that."""
         self._reload_at = self._clock.monotonic() + RELOAD_EVERY
+        awaiting, self._awaiting_load = self._awaiting_load, []
         states = {state.key: state for state in self._store.trigger_states()}
         broken: dict[str, str] = {}
         current: dict[TriggerKey, tuple[Flow, Trigger]] = {}
@@ -224,10 +226,14 @@ class Scheduler:
         self.broken = broken
         for key in self._watched.keys() - current.keys():
             del self._watched[key]
+        began: list[TriggerState] = []
         for key, (flow, trigger) in current.items():
             if key not in self._busy:
-                self._watch(key, flow, trigger, states.get(key))
+                self._watch(key, flow, trigger, states.get(key), began)
+        self._remember(began)
         self._listen(current)
+        for done in awaiting:
+            done.set()
 
     def _read(self, deployment: Deployment, broken: dict[str, str]) -> Flow | None:
         name = (deployment.namespace, deployment.flow_id)
@@ -243,7 +249,19 @@ class Scheduler:
         self._flows[name] = (deployment, flow)
         return flow
 
-    def _watch(self, key: TriggerKey, flow: Flow, trigger: Trigger, state: TriggerState | None) -> None:
+    def _remember(self, began: list[TriggerState]) -> None:
+        """From when on triggers are watched, before any of them is dealt with."""
+        try:
+            self._store.move_triggers(began, FROM_NOW_ON)
+        except StoreError:
+            for state in began:
+                self._watched.pop(state.key, None)
+            raise
+
+    def _watch(
+        self, key: TriggerKey, flow: Flow, trigger: Trigger, state: TriggerState | None, began: list[TriggerState]
+    ) -> None:
+        """Watch one trigger. What it has come to is added to `began` where nothing that was before counts."""
         now = self._clock.now()
         known = self._watched.get(key)
         if trigger.disabled or (state is not None and state.disabled):
@@ -263,6 +281,7 @@ class Scheduler:
         try:
             if state is None or state.definition != definition:
                 watched.begin(definition, now)
+                began.append(watched.state)
             elif wants_date:
                 watched.go_on(now)
         except PenstockError as error:

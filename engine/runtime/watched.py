@@ -112,10 +112,9 @@ class Watched:
     # -- seeing it for the first time, or anew
 
     def begin(self, definition: str, now: datetime) -> None:
-        """Watch it from now on; nothing that was before counts."""
+        """Watch it from now on; nothing that was before counts. Its `state` is to be stored as `FROM_NOW_ON`."""
         state = TriggerState(**self.key._asdict(), disabled=self.state.disabled, definition=definition, updated_at=now)
         self.state = replace(state, next_at=self._first(now))
-        self._bench.store.move_trigger(self.state, FROM_NOW_ON)
 
     def go_on(self, now: datetime) -> None:
         """Watch it again after it was off: what came meanwhile does not count."""

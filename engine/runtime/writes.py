@@ -6,10 +6,9 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from engine.model.flow import Flow
 from engine.model.keyvalue import KeyValue
-from engine.model.scheduling import Deployment, TriggerState
-from engine.ports import Store
+from engine.model.scheduling import TriggerState
+from engine.ports import FlowText, Store
 
 #: How many log lines and metrics one transaction removes with executions.
 PURGED_ROWS = 2000
@@ -65,31 +64,18 @@ class DeleteSecret(Struct, frozen=True, kw_only=True, tag="secret_delete"):
         return store.secret_delete(self.key)
 
 
-class SaveFlow(Struct, frozen=True, kw_only=True, tag="flow_save"):
-    """Keep a flow's text as its newest revision, unless it is that already, and deploy that; the revision's number."""
+class DeployFlows(Struct, frozen=True, kw_only=True, tag="flows_deploy"):
+    """Keep texts of flows as their newest revisions, unless they are that already, and deploy those.
 
-    namespace: str
-    id: str
-    source: str
-    disabled: bool
+    Gives the number of the last one's revision.
+    """
+
+    flows: tuple[FlowText, ...]
     at: datetime
-    origin: str
-
-    @classmethod
-    def of(cls, flow: Flow, origin: str, at: datetime) -> SaveFlow:
-        assert flow.source is not None, "a flow that was loaded knows its text"
-        return cls(
-            namespace=flow.namespace, id=flow.id, source=flow.source, disabled=flow.disabled, at=at, origin=origin
-        )
 
     def perform(self, store: Store) -> int:
-        stored = store.save_flow(self.namespace, self.id, self.source, at=self.at, disabled=self.disabled)
-        store.deploy(
-            Deployment(
-                namespace=self.namespace, flow_id=self.id, revision=stored.revision, origin=self.origin, at=self.at
-            )
-        )
-        return stored.revision
+        stored = store.deploy_flows(self.flows, at=self.at)
+        return stored[-1].revision if stored else 0
 
 
 class DeleteFlow(Struct, frozen=True, kw_only=True, tag="flow_delete"):
@@ -151,7 +137,7 @@ Write = (
     | PurgeKeys
     | SetSecret
     | DeleteSecret
-    | SaveFlow
+    | DeployFlows
     | DeleteFlow
     | DeleteExecution
     | PurgeExecutions
@@ -159,4 +145,4 @@ Write = (
     | Undeploy
 )
 #: Those after which what is watched may be other than before.
-ABOUT_TRIGGERS = (SaveFlow, DeleteFlow, MoveTrigger, Undeploy)
+ABOUT_TRIGGERS = (DeployFlows, DeleteFlow, MoveTrigger, Undeploy)

@@ -24,6 +24,7 @@ from engine.ports import (
     ExecutionFilter,
     ExecutionSummary,
     FlowRecord,
+    FlowText,
     LogFilter,
     LogLine,
     Metric,
@@ -33,6 +34,7 @@ from engine.ports import (
 from engine.store import codec, rows
 from engine.store.memory_scheduling import MemoryScheduling
 from engine.store.rows import Row
+from engine.store.scheduling_rows import deployment_of
 
 _EXECUTION_STATE, _CALLER, _LINGERING = 6, slice(16, 18), 22
 _STATE, _EPOCH = 7, 8  # places in the row of a task run
@@ -71,6 +73,14 @@ class MemoryStore(MemoryScheduling):
                 )
                 revisions.append(rows.read_flow(rows.flow_row(record)))
             return revisions[-1]
+
+    def deploy_flows(self, flows: Sequence[FlowText], *, at: datetime) -> list[FlowRecord]:
+        stored = []
+        with self._lock:
+            for flow in flows:
+                stored.append(self.save_flow(flow.namespace, flow.id, flow.source, at=at, disabled=flow.disabled))
+                self.deploy(deployment_of(flow, stored[-1].revision, at))
+        return stored
 
     def delete_flow(self, namespace: str, flow_id: str, *, at: datetime) -> bool:
         with self._lock:

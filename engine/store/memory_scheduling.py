@@ -59,6 +59,11 @@ class MemoryScheduling:
             stored = self._triggers.setdefault(state.key, row)
             stored.update({name: row[name] for name in (*fields, "updated_at")})
 
+    def move_triggers(self, states: Sequence[TriggerState], fields: Collection[str]) -> None:
+        with self._lock:
+            for state in states:
+                self.move_trigger(state, fields)
+
     def fire(self, scope: str, key: str) -> Fire | None:
         with self._lock:
             row = self._fires.get((scope, key))

@@ -10,8 +10,11 @@ from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 
 from engine.model.scheduling import Announcement, Deployment, Fire, TriggerKey, TriggerState
 from engine.model.state import State
+from engine.ports import FlowRecord, FlowText
+from engine.store import flows
 from engine.store import scheduling_rows as rows
 from engine.store.codec import from_text, to_micros, to_text
+from engine.store.scheduling_rows import deployment_of
 from engine.store.tables import announcements, deployments, executions, fires, triggers
 
 if TYPE_CHECKING:
@@ -21,6 +24,12 @@ if TYPE_CHECKING:
 def deploy(connection: Connection, deployment: Deployment) -> None:
     connection.execute(delete(deployments).where(_of_flow(deployments, deployment.namespace, deployment.flow_id)))
     connection.execute(insert(deployments).values(rows.deployment_row(deployment)))
+
+
+def deploy_text(connection: Connection, flow: FlowText, at: datetime) -> FlowRecord:
+    stored = flows.save(connection, flow.namespace, flow.id, flow.source, at=at, disabled=flow.disabled)
+    deploy(connection, deployment_of(flow, stored.revision, at))
+    return stored
 
 
 def undeploy(connection: Connection, namespace: str, flow_id: str) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from msgspec import ValidationError, convert, to_builtins
 
 from engine.model.scheduling import Announcement, Backfill, Deployment, Fire, TriggerKey, TriggerState
 from engine.model.state import State
+from engine.ports import FlowText
 from engine.store.codec import (
     DAMAGED,
     UNSTORABLE,
@@ -29,6 +31,10 @@ from engine.store.codec import (
 )
 
 Row = Sequence[Any]
+
+
+def deployment_of(flow: FlowText, revision: int, at: datetime) -> Deployment:
+    return Deployment(namespace=flow.namespace, flow_id=flow.id, revision=revision, origin=flow.origin, at=at)
 
 
 def deployment_row(deployment: Deployment) -> tuple[Any, ...]:

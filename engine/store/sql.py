@@ -22,6 +22,7 @@ from engine.ports import (
     ExecutionFilter,
     ExecutionSummary,
     FlowRecord,
+    FlowText,
     LogFilter,
     LogLine,
     Metric,
@@ -44,6 +45,10 @@ class SqlStore:
     def save_flow(self, namespace: str, flow_id: str, source: str, *, at: datetime, disabled: bool) -> FlowRecord:
         with self.database.writing() as connection:
             return flows.save(connection, namespace, flow_id, source, at=at, disabled=disabled)
+
+    def deploy_flows(self, flows: Sequence[FlowText], *, at: datetime) -> list[FlowRecord]:
+        with self.database.writing() as connection:
+            return [scheduling.deploy_text(connection, flow, at) for flow in flows]
 
     def delete_flow(self, namespace: str, flow_id: str, *, at: datetime) -> bool:
         with self.database.writing() as connection:
@@ -225,6 +230,11 @@ class SqlStore:
     def move_trigger(self, state: TriggerState, fields: Collection[str]) -> None:
         with self.database.writing() as connection:
             scheduling.move_trigger(connection, state, fields)
+
+    def move_triggers(self, states: Sequence[TriggerState], fields: Collection[str]) -> None:
+        with self.database.writing() as connection:
+            for state in states:
+                scheduling.move_trigger(connection, state, fields)
 
     def fire(self, scope: str, key: str) -> Fire | None:
         with self.database.reading() as connection:

@@ -11,7 +11,7 @@ from engine.errors import Fenced
 from engine.model.execution import StateChange
 from engine.model.scheduling import Backfill, Deployment, Fire, TriggerState
 from engine.model.state import State
-from engine.ports import PROGRESS, Store
+from engine.ports import PROGRESS, FlowText, Store
 from tests.contract.builders import an_execution, at, created
 
 
@@ -149,3 +149,28 @@ def test_the_states_of_some_executions(store: Store) -> None:
     store.commit([created(an_execution("e1")), created(an_execution("e2", State.CREATED))])
     assert store.states(["e1", "e2", "e3"]) == {"e1": State.RUNNING, "e2": State.CREATED}
     assert store.states([]) == {}
+
+
+def test_flows_are_stored_and_deployed_together(store: Store) -> None:
+    texts = [
+        FlowText(namespace="acme", id=id_, source=f"id: {id_}", disabled=False, origin="f.yaml") for id_ in ("a", "b")
+    ]
+    assert [record.revision for record in store.deploy_flows(texts, at=at(0))] == [1, 1]
+    newer = replace(texts[1], source="id: b # newer", origin="push")
+    assert [record.revision for record in store.deploy_flows([texts[0], newer], at=at(1))] == [1, 2]
+    assert [(each.flow_id, each.revision, each.origin) for each in store.deployments()] == [
+        ("a", 1, "f.yaml"),
+        ("b", 2, "push"),
+    ]
+    record = store.flow("acme", "b")
+    assert record is not None
+    assert record.source == "id: b # newer"
+
+
+def test_many_triggers_are_remembered_together(store: Store) -> None:
+    store.move_trigger(a_state("one", problem="slow"), ())
+    store.move_triggers([a_state("one", next_at=at(1)), a_state("two", next_at=at(2), problem="kept")], ["next_at"])
+    assert store.trigger_states() == [
+        a_state("one", next_at=at(1), problem="slow"),
+        a_state("two", next_at=at(2), problem="kept"),
+    ]

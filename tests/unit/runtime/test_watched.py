@@ -18,7 +18,7 @@ from engine.model.listeners import Trigger
 from engine.model.scheduling import Backfill, TriggerKey, TriggerState
 from engine.model.triggers import HttpTrigger, Schedule, ScheduleOnDates
 from engine.runtime.firing import Begun, Firing, Reason
-from engine.runtime.watched import BACKFILL, OWN, Bench, Watched
+from engine.runtime.watched import BACKFILL, FROM_NOW_ON, OWN, Bench, Watched
 from engine.store import MemoryStore
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -91,6 +91,7 @@ class Desk:
         )
         if state is None:
             watched.begin("d", self.clock.time)
+            self.store.move_trigger(watched.state, FROM_NOW_ON)
         return watched
 
     def pass_time(self, hours: float) -> None:
