@@ -10,12 +10,14 @@ import pytest
 import yaml
 
 from engine import Engine
+from engine.core.triggering import judgement
 from engine.model.execution import Execution
 from engine.model.flow import Flow
 from engine.model.scheduling import TriggerKey, TriggerState
 from engine.model.state import State
 from engine.model.triggers import FlowTrigger
 from engine.ports import ExecutionFilter
+from engine.runtime import listening
 from engine.runtime.clock import SystemClock
 from engine.runtime.listening import Listening
 
@@ -106,6 +108,10 @@ def test_what_is_heard_again_after_a_crash_starts_nothing_twice(bench: Bench, mo
     bench.run("a")
     bench.listening.work_off()
     assert len(bench.started()) == 2
+
+
+def test_no_more_is_heard_again_than_a_trigger_knows() -> None:
+    assert listening._PAGE <= judgement._KNOWN
 
 
 def test_what_cannot_be_told_of_a_named_flow_is_an_execution_that_failed(bench: Bench) -> None:

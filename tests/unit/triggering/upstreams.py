@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import yaml
@@ -31,7 +32,12 @@ DAY = timedelta(days=1)
 def flow(id_: str = "watcher", namespace: str = "acme.ops", **fields: Any) -> Flow:
     """A flow of one task, as the dialect reads it."""
     written = {"id": id_, "namespace": namespace, "tasks": [{"id": "rows", "type": RETURN, "format": "x"}], **fields}
-    parsed = parse(yaml.safe_dump(written, sort_keys=False), types=_CATALOG)
+    return _parsed(yaml.safe_dump(written, sort_keys=False))
+
+
+@cache
+def _parsed(source: str) -> Flow:
+    parsed = parse(source, types=_CATALOG)
     assert parsed.flow is not None, parsed.diagnostics
     return parsed.flow
 
