@@ -167,7 +167,7 @@ def test_a_run_beside_it_is_handed_over(project: Path, start: Start) -> None:
 def test_a_flow_that_is_written_while_it_runs_is_deployed(project: Path, start: Start) -> None:
     server = start().ready()
     (project / "flows" / "later.yaml").write_text(GATED.replace("id: gated", "id: later"))
-    server.says("test/later is on at revision 1")
+    server.says("test/later is on")
     assert server.ask("GET", "/api/v1/flows/test/later")[1]["revision"] == 1
 
 
