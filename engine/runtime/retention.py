@@ -25,7 +25,7 @@ from engine.runtime.writes import PurgeExecutions, Write
 
 #: How long a transaction should take: seconds between which nothing is changed about how many executions go in one.
 QUICK, SLOW = 0.008, 0.020
-FEWEST, MOST = 1, 200
+FEWEST, MOST = 4, 200  # the fewest: on a slow disk a transaction takes long, however little is in it
 #: How long an instant, a delivery or an idempotency key is remembered.
 FIRES_KEPT = timedelta(days=7)
 #: How long files wait for their execution.

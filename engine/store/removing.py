@@ -16,12 +16,12 @@ from engine.store.tables import executions, logs, metrics
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-_ENDED = sorted(state.value for state in TERMINAL)
+ENDED = sorted(state.value for state in TERMINAL)
 
 
 def is_over(table: FromClause) -> ColumnElement[bool]:
     """That nothing happens to an execution any more; `table` is that of executions, or an alias of it."""
-    return and_(table.c.state.in_(_ENDED), table.c.lingering.is_(False))
+    return and_(table.c.state.in_(ENDED), table.c.lingering.is_(False))
 
 
 def one(connection: Connection, execution_id: str) -> bool:
