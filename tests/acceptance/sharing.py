@@ -24,19 +24,6 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.sta
 PATIENCE = 60.0  #: seconds within which anything that is waited for has to happen
 LEASE = 3  #: seconds
 
-#: A server's engine without its API: it takes over, and runs until it is told to end.
-SERVE = """
-import signal, threading
-from engine import Engine
-over = threading.Event()
-signal.signal(signal.SIGTERM, lambda *_: over.set())
-with Engine() as engine:
-    engine.takes_over = True
-    engine.loop
-    print("ready", flush=True)
-    over.wait()
-    engine.close(grace=1)
-"""
 PLUGIN = '''\
 import os
 from pathlib import Path
@@ -89,22 +76,8 @@ class Project:
 
     def begin(self, *command: str) -> subprocess.Popen[str]:
         """Start a `penstock` command and leave it alone."""
-        return self._begin(PENSTOCK, *command)
-
-    def serve(self) -> subprocess.Popen[str]:
-        """An engine that takes over, ready."""
-        process = self._begin(sys.executable, "-c", SERVE)
-        assert process.stdout is not None
-        said = ""
-        while "ready" not in said:
-            line = process.stdout.readline()
-            assert line, f"it ended: {said}"
-            said += line
-        return process
-
-    def _begin(self, *words: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            words,
+            [PENSTOCK, *command],
             cwd=self.folder,
             env=ENVIRONMENT,
             stdout=subprocess.PIPE,
@@ -112,6 +85,17 @@ class Project:
             text=True,
         )
         self._processes.append(process)
+        return process
+
+    def serve(self) -> subprocess.Popen[str]:
+        """A server, ready."""
+        process = self.begin("server", "--port", "0", "--no-scheduler")
+        assert process.stdout is not None
+        said = ""
+        while "serves at" not in said:
+            line = process.stdout.readline()
+            assert line, f"it ended: {said}"
+            said += line
         return process
 
     def __call__(self, *command: str, code: int = 0) -> str:
