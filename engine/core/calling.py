@@ -37,8 +37,8 @@ def is_restarted(run: TaskRun) -> bool:
 
 
 def is_abandoned(run: TaskRun, execution: Execution) -> bool:
-    """Whether the task run waited for an execution that it began, and went on without it, as after its `timeout`."""
-    if run.calls is None or not (run.is_terminal or run.state is State.RETRYING):
+    """Whether the task run waited for an execution that it began, and wants it no more: after its `timeout`, a kill."""
+    if run.calls is None or not (run.is_terminal or run.state in (State.RETRYING, State.KILLING)):
         return False
     begun = next((at for state, at in reversed(execution.history) if state is State.RESTARTED), execution.started_at)
     return begun < run.history[-1].at and any(_goes_on_as(id_, execution) for id_ in run.calls)
