@@ -60,6 +60,7 @@ def server(
     door = listen(access.host, wanted.port if port is None else port)
     show_server_logs()
     with door, Engine(current_home(), settings=settings) as engine:
+        engine.takes_over = True
         engine.loop  # noqa: B018 - from here on this engine owns the database, or there is another one
         recovered = engine.recover()
         deployments = Deployments(
