@@ -2,7 +2,7 @@
 
 Always true: a backup is one moment of the database, is found whole before it gets its name, and is closed to other
 users; no file is ever overwritten; what a restore replaces is kept beside it. A copy says that it is one (`backup_of`,
-`restored`): an engine that starts on it does not make up for what was due since.
+`restored`), and its triggers begin anew: an engine that starts on it does not make up for what was due since.
 """
 
 from __future__ import annotations
@@ -158,10 +158,14 @@ def _refuse_damaged(draft: Path, name: Path) -> None:
 
 
 def _mark(file: Path, marks: dict[str, str]) -> None:
+    """Say that it is a copy, and have its triggers begin anew: what was due is the business of the other database."""
     try:
         with closing(sqlite3.connect(file)) as connection, connection:
             rows = [meta_row(key, value) for key, value in marks.items()]
             connection.executemany("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", rows)
+            if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'triggers'").fetchone():  # since 0004
+                connection.execute("UPDATE triggers SET definition = NULL, next_at = NULL")
+                connection.execute("DELETE FROM announcements")
     except sqlite3.Error as error:
         raise StoreError(f"{file} cannot be marked as a copy: {error}") from error
 

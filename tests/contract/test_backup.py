@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import NotFound, StoreBusy, StoreError, UsageError
+from engine.model.scheduling import TriggerState
 from engine.ports import ExecutionFilter
 from engine.store import db_check, open_store
 from engine.store.backup import Backup, back_up, restore
@@ -245,3 +246,23 @@ def test_a_bad_copy_changes_nothing(url: str, file: Path, tmp_path: Path, fault:
     assert refused.value.hint
     assert file.read_bytes() == before
     assert names(file.parent) == there
+
+
+def test_the_triggers_of_a_copy_begin_anew(url: str, tmp_path: Path) -> None:
+    store = open_store(url, owner=True)
+    state = TriggerState(
+        namespace="acme", flow_id="f", trigger_id="daily", disabled=True, definition="x", next_at=at(5), updated_at=NOON
+    )
+    store.move_trigger(state, ["disabled", "definition", "next_at"])
+    announced = created(an_execution("a"))
+    announced.announced = an_execution("a").history
+    store.commit([announced])
+    made = back_up(url, tmp_path / "copy.db", NOON)
+    copy = open_store(f"sqlite:///{made.file}")
+    (kept,) = copy.trigger_states()
+    assert (kept.disabled, kept.definition, kept.next_at) == (True, None, None)
+    assert copy.announcements() == []
+    copy.close()
+    assert store.trigger_states() == [state]
+    assert len(store.announcements()) == 2
+    store.close()
