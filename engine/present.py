@@ -9,23 +9,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from engine.dialect.document import read
-from engine.dialect.source import decode
 from engine.errors import FlowInvalid
 from engine.model.containers import ROUND
 from engine.model.duration import format_duration
 from engine.model.execution import Attempt, Execution, History, StateChange, TaskRun
-from engine.model.flow import Flow
-from engine.model.listeners import Trigger
-from engine.model.scheduling import TriggerKey, TriggerState
 from engine.model.sealed import MASK, ciphertext_of
 from engine.model.state import SHOWN_AS, TERMINAL, State
 from engine.ports import ExecutionSummary, FlowRecord, LogLine
+
+if TYPE_CHECKING:
+    from engine.model.flow import Flow
+    from engine.model.listeners import Trigger
+    from engine.model.scheduling import TriggerKey, TriggerState
 
 Json = dict[str, Any]
 
@@ -143,6 +143,9 @@ def flow_json(record: FlowRecord, *, with_source: bool = False) -> Json:
 
 def definition_json(record: FlowRecord, *, with_source: bool = False) -> Json:
     """A stored flow with all that is written in it, as it is written, but labels always as a list."""
+    from engine.dialect.document import read
+    from engine.dialect.source import decode
+
     try:
         written = read(decode(record.source, f"{record.namespace}/{record.id}")).data
     except FlowInvalid:  # it was stored by a version that could read it
