@@ -158,8 +158,8 @@ def _labels(pairs: Any) -> dict[str, str]:
 
 ROUTES = (
     ("GET", "/triggers/search", search),
-    ("PUT", "/triggers", update),
     ("PUT", "/triggers/set-disabled", set_disabled),
+    ("PUT", "/triggers", update),
     ("PUT", "/triggers/backfill/create", create_backfill),
     ("PUT", "/triggers/backfill/pause", pause_backfill),
     ("PUT", "/triggers/backfill/unpause", unpause_backfill),
