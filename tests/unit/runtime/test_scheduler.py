@@ -18,6 +18,7 @@ from engine.ports import ExecutionFilter
 from engine.runtime import scheduler as module
 from engine.runtime.scheduler import Scheduler
 from engine.runtime.watched import Bench
+from engine.store.backup import back_up, restore
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 CORE = "io.kestra.plugin.core"
@@ -140,6 +141,21 @@ def test_what_was_missed_while_nothing_ran(world: World, recover: str, hours: st
     assert world.hours() == hours
     world.move(0.5)
     assert world.hours() == f"{hours} 17"
+
+
+def test_a_restored_database_makes_up_for_nothing(world: World, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/home/penstock.db"
+    world.deploy("f", HOURLY)
+    world.move(1)
+    backup = back_up(url, tmp_path / "copy.db", world.clock.now())
+    world.move(1)
+    world.clock.move(3.5)
+    world.engine.close(grace=0.0)
+    restore(url, backup.file, world.clock.now())
+    world.restart()
+    assert world.hours() == "13"
+    world.move(0.5)
+    assert world.hours() == "13 18"
 
 
 def test_a_flow_that_was_only_run_starts_nothing(world: World) -> None:
