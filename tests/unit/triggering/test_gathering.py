@@ -164,7 +164,7 @@ def test_conditions_that_remember_may_stand_in_others() -> None:
 
 def test_nothing_is_remembered_of_who_is_not_waited_for() -> None:
     before = judged(watcher({"dependsOn": [A, B]}), execution("a")).memory
-    after = judged(watcher({"dependsOn": [A, B]}), execution("c"), memory=before).memory
+    after = judged(watcher({"dependsOn": [A, B]}), execution("c"), at=NOON + DAY, memory=before).memory
     assert after == before
     assert judged(watcher({"dependsOn": [A, B]}), execution("a", State.RUNNING)).memory == Memory()
 
@@ -179,6 +179,26 @@ def test_what_is_heard_of_again_after_a_crash_counts_once() -> None:
         "b-1",
         "b-2",
     ]
+
+
+def test_what_is_heard_again_counts_once_for_each_thing_that_is_waited_for() -> None:
+    one = {**MULTIPLE, "id": "one", "conditions": {"x": named("c")}}
+    asking = watcher({"conditions": [one, MULTIPLE]})
+    a, b, c = (execution(name) for name in "abc")
+    coming = [(c, NOON), (a, NOON), (b, NOON), (c, NOON), (execution("a", id_="a-2"), NOON)]
+    assert played(asking, [*coming, (execution("b", id_="b-2"), NOON)])[0] == ["b-1"]
+
+
+def test_the_latest_of_several_is_remembered() -> None:
+    coming = [(execution("a", id_=f"a-{n}"), NOON + n * MINUTE) for n in (1, 3, 2)]
+    _, memory = played(watcher({"dependsOn": [A, B]}), coming)
+    assert [one.execution_id for one in memory.satisfied["dependsOn"].values()] == ["a-3"]
+
+
+def test_what_was_before_the_window_does_not_count_though_it_is_heard_of_late() -> None:
+    asking = watcher({"dependsOn": [A, B], "window": {"every": "P1D"}})
+    late = (execution("a", id_="a-0"), NOON - DAY)
+    assert played(asking, [(execution("a"), NOON), (execution("b"), NOON), late])[0] == ["b-1"]
 
 
 def test_an_execution_may_come_to_a_state_more_than_once() -> None:
