@@ -17,6 +17,7 @@ from engine.model.scheduling import Deployment, TriggerState
 from engine.model.state import State
 from engine.ports import Store
 from engine.runtime.diagnosis import examination
+from engine.runtime.diagnosis.doctor import Installation, examine
 from engine.runtime.diagnosis.examination import Examination, Subject
 from engine.runtime.diagnosis.finding import Check
 from engine.runtime.library import Library
@@ -215,3 +216,26 @@ def test_a_row_that_cannot_be_read_hides_no_other(url: str, tmp_path: Path) -> N
     store.close()
     assert [("b" in what, "damaged" in what) for what in found["rows"]] == [(True, True)]
     assert len(found["executions"]) == 2
+
+
+def test_a_whole_installation_is_examined(url: str, tmp_path: Path) -> None:
+    """On PostgreSQL, too, where what a file has (an owner, permissions) is not looked at."""
+    store = open_store(url, owner=True)
+    examined = Examined(store, tmp_path)
+    examined.add("a")
+    examined.add("b", S.CREATED, S.RUNNING)
+    store.close()
+    home, file = tmp_path / "home", url.removeprefix("sqlite:///") if url.startswith("sqlite") else None
+    home.mkdir(mode=0o700)
+    installation = Installation(
+        home=home,
+        url=url,
+        file=Path(file) if file is not None else None,
+        library=lambda opened: Library(opened, Catalog(folders=()), (), Clock()),
+    )
+    checks = {check.name: check for check in examine(installation, lambda part, whole: None)}
+    bad = [name for name, check in checks.items() if not check.is_sound]
+    assert bad == ["executions"]
+    assert "execution b" in checks["executions"].findings[0].what
+    assert ("owner" in checks) is (file is not None)
+    assert checks["rows"].told == "2 looked at"
