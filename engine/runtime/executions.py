@@ -16,10 +16,11 @@ from engine.model.execution import Execution
 from engine.model.file_uri import execution_folder
 from engine.model.scheduling import TriggerKey
 from engine.model.state import TERMINAL
-from engine.ports import ExecutionFilter, ExecutionSummary, LogFilter, LogLine
+from engine.ports import ExecutionFilter, ExecutionSummary, LogFilter, LogLine, Removed
 from engine.runtime.log_lines import log_lines
 from engine.runtime.outside import Asker
 from engine.runtime.world import World
+from engine.runtime.writes import PURGED_ROWS
 from engine.sdk.executions import Purged
 
 #: How many executions one transaction removes.
@@ -81,7 +82,7 @@ class Executions:
             # Files first: without its execution nobody would find them again.
             freed = sum(len(self._freed(summary)) for summary in found) if files else 0
             ids = [summary.id for summary in found]
-            removed = self._world.store.purge(ids, executions=executions, logs=logs, metrics=metrics)
+            removed = self._removed(ids, executions=executions, logs=logs, metrics=metrics)
             purged = Purged(
                 executions=purged.executions + removed.executions,
                 logs=purged.logs + removed.logs,
@@ -90,6 +91,18 @@ class Executions:
             )
             page = replace(page, offset=page.offset + len(found) - removed.executions)
         return purged
+
+    def _removed(self, ids: list[str], **wanted: bool) -> Removed:
+        total = Removed()
+        while True:
+            step = self._world.store.purge(ids, **wanted, at_most=PURGED_ROWS)
+            total = Removed(
+                executions=total.executions + step.executions,
+                logs=total.logs + step.logs,
+                metrics=total.metrics + step.metrics,
+            )
+            if step.logs + step.metrics < PURGED_ROWS:
+                return total
 
     def _freed(self, summary: ExecutionSummary) -> list[str]:
         folder = execution_folder(summary.namespace, summary.flow_id, summary.id)

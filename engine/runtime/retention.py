@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from engine.errors import PenstockError
 from engine.model import file_uri
@@ -234,7 +234,8 @@ class Sweeper:
             try:
                 swept = self._retention.sweep()
                 if swept != Swept():
-                    log.info("removed what was kept long enough: %s", swept)
+                    counts = (f"{count:,} {what}" for what, count in asdict(swept).items() if count)
+                    log.info("retention has removed %s", ", ".join(counts))
             except PenstockError as error:  # of the store or the files: the next time may do better
                 log.warning("retention: %s", error.message)
             self._stopping.wait(self._every)
