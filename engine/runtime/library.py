@@ -20,7 +20,7 @@ from engine.runtime.flow_names import named_flow
 from engine.sources import looks_like_file, read_file
 
 #: How many flows are kept as they were read, the latest of them.
-_KNOWN = 100
+_KNOWN = 1000
 
 
 class Library:
@@ -33,7 +33,7 @@ class Library:
         self._types = types
         self._defaults = defaults
         self._clock = clock
-        self._parsed: dict[tuple[str, str, int], Flow] = {}  #: of revisions that executions run; those never change
+        self._parsed: dict[tuple[str, str, int], Flow] = {}  #: of stored revisions; those never change
         self._keeping = Lock()
         self._newest: dict[tuple[str, str], FlowRecord] = {}
 
@@ -54,7 +54,15 @@ class Library:
 
     def read(self, record: FlowRecord) -> Flow:
         """The flow of a stored revision. Raises FlowInvalid: what it needs may be gone since it was stored."""
-        return self.parse(record.source, file=f"{record.namespace}/{record.id}", revision=record.revision)
+        key = (record.namespace, record.id, record.revision)
+        flow = self._parsed.get(key)
+        if flow is None:
+            flow = self.parse(record.source, file=f"{record.namespace}/{record.id}", revision=record.revision)
+            with self._keeping:
+                while len(self._parsed) >= _KNOWN:
+                    del self._parsed[next(iter(self._parsed))]
+                self._parsed[key] = flow
+        return flow
 
     def record(self, name: str) -> FlowRecord:
         """The newest stored revision of NAMESPACE/ID or NAMESPACE.ID. Raises NotFound, UsageError if ambiguous."""
@@ -84,12 +92,7 @@ class Library:
                 f"the flow {execution.namespace}/{execution.flow_id} has no revision {number}",
                 hint=f"`penstock flows show {execution.namespace}/{execution.flow_id}` shows the newest one",
             )
-        flow = self.read(record)
-        with self._keeping:
-            while len(self._parsed) >= _KNOWN:
-                del self._parsed[next(iter(self._parsed))]
-            self._parsed[key] = flow
-        return flow
+        return self.read(record)
 
     def forget(self, namespace: str, flow_id: str) -> None:
         """A flow is deleted: its text is not its newest revision any more."""
