@@ -50,6 +50,8 @@ def _lose_folders(draft: Draft, survivors: Survivors) -> None:
     for run in draft.snapshot().in_order():
         if run.state is not State.RUNNING or not isinstance(draft.task(run), WorkingDirectory):
             continue
+        if run.id not in draft.task_runs:
+            continue  # it stood in the `errors` of a folder, and went with that
         inside = below(draft, run)
         policy = _strictest(on_lost_of(draft, each) for each in (run, *inside) if each is run or each.attempts)
         alive = tuple(pid for each in inside for pid in survivors.get(each.id, ()))
