@@ -191,17 +191,22 @@ def outputs(execution_id: str, task_id: str | None) -> None:
 
 @executions.command()
 def recover() -> int:
-    """Take over the executions whose engine is gone, and see them to their ends.
+    """Take over the executions whose engine is gone, and see them to their ends, or until they wait for a person.
 
-    Exits 1 if one of them does not end well.
+    Exits 1 if one of them does not end well, else 3 if one of them waits.
     """
+    from engine.cli.watching import exit_code, seen_to_its_end, tell_waiting
+
     with open_engine() as engine:
-        ended = [engine.follow(execution_id) for execution_id in engine.recover()]
+        ended = [seen_to_its_end(engine, execution_id) for execution_id in engine.recover()]
     for execution in ended:
         click.echo(f"{state(execution.state)}  {execution.namespace}/{execution.flow_id}  {execution.id}")
+        if execution.state is State.PAUSED:
+            tell_waiting(execution)
     if not ended:
         click.echo(dim("Nothing to recover."))
-    return int(any(execution.state not in (State.SUCCESS, State.WARNING) for execution in ended))
+    codes = {exit_code(execution) for execution in ended}
+    return 1 if 1 in codes else max(codes, default=0)
 
 
 def found(store: Store, execution_id: str) -> Execution:

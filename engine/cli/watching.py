@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from engine.ports import LogLine
     from engine.runtime.followers import OnChange
 
+#: Seconds without news after which an execution is looked at.
+_SILENCE = 1.0
 _EXIT_CODES = {"SUCCESS": 0, "WARNING": 0, "SKIPPED": 0, "PAUSED": 3}
 
 
@@ -69,6 +71,23 @@ def watched(engine: Engine, follow: Callable[[OnChange], Execution], *, quiet: b
             return paused.execution
 
 
+def seen_to_its_end(engine: Engine, execution_id: str) -> Execution:
+    """Follow an execution in silence until it ends, or waits for a person; perhaps it does so already."""
+
+    def on_change(execution: Execution, runs: Sequence[TaskRun], logs: Sequence[LogLine]) -> None:
+        if execution.awaits_decision:
+            raise _WaitsForPerson(execution)
+
+    while True:
+        try:
+            return engine.follow(execution_id, on_change, timeout=_SILENCE)
+        except _WaitsForPerson as paused:
+            return paused.execution
+        except TimeoutError:
+            if (execution := engine.execution(execution_id)).awaits_decision:
+                return execution
+
+
 def _tell_left_behind(count: int) -> None:
     them = "An execution was" if count == 1 else f"{count} executions were"
     say_hint(
@@ -87,7 +106,12 @@ def conclude(execution: Execution, *, as_json: bool, quiet: bool) -> None:
         say_error(_reason(execution))
         say_hint(f"penstock executions logs {execution.id}")
     elif execution.state == "PAUSED":
-        say_hint(f"it waits for a decision; this lets it go on: penstock executions resume {execution.id}")
+        tell_waiting(execution)
+
+
+def tell_waiting(execution: Execution) -> None:
+    """What a person can do about it."""
+    say_hint(f"it waits for a decision; this lets it go on: penstock executions resume {execution.id}")
 
 
 def _print_result(execution: Execution, *, as_json: bool, quiet: bool) -> None:

@@ -115,10 +115,9 @@ class Actions:
         values = None
         if isinstance(pause, Pause) and (pause.on_resume or given):
             values = self._creator.answered(flow, pause.on_resume, given, execution_id)
-        elif given and execution.held:
-            raise UsageError(
-                f"execution {execution_id} is held by a person, who asks for no inputs", hint="resume it without any"
-            )
+        elif given and (execution.held or pause is not None):
+            asks = "is held by a person, who" if pause is None else f"lost its task {pause.id}, which"
+            raise UsageError(f"execution {execution_id} {asks} asks for no inputs", hint="resume it without any")
         run_id = run.id if run is not None else run_id  # the very pause whose inputs were checked
         return self.ask(execution_id, ResumeRequested(at=self._clock.now(), task_run_id=run_id, inputs=values, by=by))
 

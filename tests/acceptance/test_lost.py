@@ -3,6 +3,8 @@ often than its `onLost` allows."""
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from engine.model.state import AttemptState, State
@@ -69,12 +71,41 @@ def test_it_runs_at_most_once(place: Project, moment: str) -> None:
 @pytest.mark.parametrize("project", ["sqlite"], indirect=True)
 def test_it_waits_for_a_person(place: Project) -> None:
     lose(place, "PAUSE", "ended")
-    place.run(losing.recover, State.PAUSED)
     shell = Shell(place.folder, "")
+    assert f"penstock executions resume {place.id}" in shell("executions", "recover", expect=3)
     assert "PAUSED" in shell("executions", "show", place.id)
+    assert "lost its task work, which asks for no inputs" in shell(
+        "executions", "resume", place.id, "-i", "a=b", expect=2
+    )
     assert "(`onLost: PAUSE`)" in shell("executions", "logs", place.id)
     assert len(ledger(place)) == 1
-    shell("executions", "resume", place.id)
-    place.run(losing.recover, State.SUCCESS)
+    assert "SUCCESS" in shell("executions", "resume", place.id)
     assert len(ledger(place)) == 2
     assert len(set(ledger(place))) == 1
+
+
+DEADLY = """\
+import os, signal
+from engine.sdk import RunContext, Task
+
+
+class Deadly(Task, type="test.Deadly"):
+    '''Takes the engine down.'''
+
+    def run(self, ctx: RunContext) -> None:
+        os.kill(os.getpid(), signal.SIGSEGV)
+"""
+
+
+@pytest.mark.parametrize("project", ["sqlite"], indirect=True)
+def test_a_task_that_takes_its_engine_down_is_given_up(place: Project) -> None:
+    (place.folder / "plugins" / "deadly.py").write_text(DEADLY, encoding="utf-8")
+    tasks = "  - {id: deadly, type: test.Deadly, allowFailure: true}\n"
+    tasks += "  - {id: after, type: io.kestra.plugin.core.debug.Return, format: x}\n"
+    (place.folder / "deadly.yaml").write_text(f"id: deadly\nnamespace: n\ntasks:\n{tasks}", encoding="utf-8")
+    shell = Shell(place.folder, "")
+    shell("run", "deadly.yaml", expect=-signal.SIGSEGV)
+    for _ in range(2):
+        shell("executions", "recover", expect=-signal.SIGSEGV)
+    assert "WARNING" in shell("executions", "recover")
+    assert "the engine died 3 times while this task ran" in shell("executions", "logs", "latest")
