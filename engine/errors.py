@@ -170,6 +170,10 @@ class StoreUnreachable(StoreError):
     """The link to the database is broken, or nobody answers at its address just now. Nothing was written."""
 
 
+class StoreFull(StoreError):
+    """There is no room on the disk of the database. Nothing was written."""
+
+
 class CommitUnknown(StoreError):
     """The link broke during a commit, and it cannot be found out whether that was done."""
 

@@ -62,6 +62,8 @@ class Parts(ABC):
         self._scheduler: Scheduler | None = None
         #: Whether it goes on with what other engines leave behind on a database that they share; for `penstock server`.
         self.takes_over = False
+        #: Whether what is under way waits for room on a full disk, rather than to be given up; for `penstock server`.
+        self.is_patient = False
         #: Hears why this engine waits for others, or for what it runs for them.
         self.on_wait: Callable[[str], None] = lambda why: None
 
@@ -185,6 +187,7 @@ class Parts(ABC):
             resume=partial(self.resume, by="a task"),
             outside=self.outside,
             working=self.home / "working",
+            is_patient=self.is_patient,
             heralds=self._heralds,
             switch_trigger=self.triggers.switch,
             process_policy=ProcessPolicy(docker=self.settings.scripts.docker, pass_env=self.settings.scripts.pass_env),
@@ -203,7 +206,7 @@ class Parts(ABC):
         if self.settings.database.file is not None:
             return None  # one engine has the file
         assert self.store.sharing is not None
-        return Neighbours(self.store, self.store.sharing, self._clock)
+        return Neighbours(enduring(self.store), self.store.sharing, self._clock)
 
     def _new_host(self, loop: Loop) -> Host:
         dispatcher = self._dispatcher

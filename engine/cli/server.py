@@ -16,12 +16,14 @@ from engine.cli.commands import Command, current_home, current_project
 from engine.cli.terminal import dim, printable, relative_time, tell
 
 if TYPE_CHECKING:
+    from engine.api.service import Service
     from engine.app import Engine
-    from engine.runtime.deployments import Deployments
     from engine.runtime.scheduler import Scheduler
 
 #: Seconds in which tasks may finish that run when the server is to end.
 GRACE = 10.0
+#: Who has many flows is told how far they have been read.
+_TOLD_EVERY = 200
 
 
 @click.command(cls=Command)
@@ -49,10 +51,9 @@ def server(
     from engine.api.access import Access
     from engine.api.app import create_api
     from engine.api.server import listen, serve, url_of
+    from engine.api.service import Service
     from engine.app import Engine
     from engine.cli.logs import show_server_logs
-    from engine.runtime.deployments import Deployments
-    from engine.runtime.retention import Sweeper
 
     _, settings = current_project()
     wanted = settings.server
@@ -60,48 +61,38 @@ def server(
     door = listen(access.host, wanted.port if port is None else port)
     show_server_logs()
     with door, Engine(current_home(), settings=settings) as engine:
-        engine.takes_over = True
-        engine.loop  # noqa: B018 - from here on this engine owns the database, or there is another one
-        recovered = engine.recover()
-        deployments = Deployments(
-            engine.store, engine.load, engine.deploy, [os.path.abspath(folder) for folder in folders] or settings.flows
-        )
-        deployments.look()
-        scheduler = None if no_scheduler else engine.schedule()
-        sweeper = Sweeper(engine.retention)
+        flows = [os.path.abspath(folder) for folder in folders] or settings.flows
+        service = Service(engine, flows, schedules=not no_scheduler, on_progress=_progress)
+        service.begin()
 
-        def is_ready() -> bool:
-            engine.store.set_meta("ready", None)
-            return scheduler is None or scheduler.is_alive
-
-        def say_ready() -> None:
-            _banner(engine, url_of(door), deployments, recovered, scheduler)
+        def greet() -> None:
+            _banner(engine, url_of(door), service)
             notify("READY=1")
-            deployments.start()
-            sweeper.start()
+            service.go_on()
 
         def end() -> None:
             notify("STOPPING=1")
             tell("Ending: nothing new is begun. A second Ctrl-C leaves at once.")
-            deployments.stop()
-            sweeper.stop()
-            engine.close(grace)
+            service.end(grace)
 
-        serve(create_api(engine, access, is_ready=is_ready), door, say_ready, end)
+        serve(create_api(engine, access, is_ready=service.is_ready), door, greet, end)
 
 
-def _banner(
-    engine: Engine, url: str, deployments: Deployments, recovered: list[str], scheduler: Scheduler | None
-) -> None:
+def _progress(done: int, all_: int) -> None:
+    if done % _TOLD_EVERY == 0:
+        tell(f"Reading flows: {done} of {all_}")
+
+
+def _banner(engine: Engine, url: str, service: Service) -> None:
     from engine import __version__
 
-    on, broken = len(engine.store.deployments()), len(deployments.broken)
+    on, broken = len(engine.store.deployments()), len(service.deployments.broken)
     lines = [
         ("API", f"{url}/api/v1/main"),
         ("State", str(engine.home)),
         ("Flows", f"{on} on" + (f", {broken} broken, see above" if broken else "")),
-        ("Recovered", _left_behind(len(recovered))),
-        ("Next", _next(scheduler)),
+        ("Recovered", _left_behind(len(service.recovered))),
+        ("Next", _next(service.scheduler)),
     ]
     click.echo(f"Penstock {__version__} serves at {url}")
     for head, line in lines:

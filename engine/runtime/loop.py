@@ -15,41 +15,29 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from functools import partial
 
 from engine.core import decide
 from engine.core.claims import claimed, may_start
 from engine.core.refusal import refusal, was_done
-from engine.errors import IllegalState, NotFound, StoreError
-from engine.model.commands import (
-    AwaitFlows,
-    Evaluate,
-    QueueTask,
-    RunTask,
-    SetDeadline,
-    SetTimer,
-    StartLater,
-    StopFlows,
-    StopTask,
-)
+from engine.errors import IllegalState, NotFound, StoreError, StoreFull
 from engine.model.events import (
     AttemptStarted,
-    DeadlinePassed,
     EngineStarted,
     Event,
     ExecutionStarted,
-    TimerFired,
 )
 from engine.model.execution import Execution
 from engine.model.flow import Flow
 from engine.model.scheduling import Fire, TriggerState
 from engine.ports import ExecutionChange
 from engine.runtime.batch import Active, Batch
+from engine.runtime.commanding import Commanding
 from engine.runtime.family import Family
 from engine.runtime.followers import Followers
 from engine.runtime.messages import Adopt, Called, Found, Happened, Lent, Message, Request, Stop, Submit, Told, Wake
 from engine.runtime.places import BEGUN, Places
 from engine.runtime.promises import Promises
+from engine.runtime.room import Room
 from engine.runtime.survivors import survivors
 from engine.runtime.tasks import Tasks
 from engine.runtime.timers import Timers
@@ -82,8 +70,12 @@ class Loop:
         self._workers = Workers(workers, lambda count: self._inbox.put(Lent(count)))
         self._tasks = Tasks(world, self._workers, self._inbox.put, self.ask, self.runs)
         self._family = Family(world, self._active, self._tasks, self._decide, self._backlog.append)
+        self._commanding = Commanding(
+            world.clock, self._inline, self._ready, self._timers, self._workers, self._tasks, self._family
+        )
         self._stopping_at: float | None = None
         self._promises = Promises()
+        self._room = Room(self._inbox, self._backlog.append)
         self.followers = Followers()
         self._thread = threading.Thread(target=self._run, name="penstock-loop", daemon=True)
 
@@ -280,36 +272,7 @@ class Loop:
             self._family.begin(active.flow, begun, execution_id, batch)
             self._family.unattended.add(begun)
         for command in decision.commands:
-            match command:
-                case QueueTask():
-                    run = active.execution.task_runs[command.task_run_id]
-                    inline = self._tasks.is_inline(active, run)
-                    (self._inline if inline else self._ready).append((execution_id, run.id))
-                case SetTimer():
-                    due = command.due
-                    fired = TimerFired(at=due, task_run_id=command.task_run_id, due=due)
-                    self._timers.set(due, execution_id, fired)
-                case StartLater():
-                    self._timers.set(command.due, execution_id, ExecutionStarted(at=command.due))
-                case SetDeadline():
-                    passed = DeadlinePassed(at=command.due, sla_id=command.sla_id)
-                    self._timers.set(command.due, execution_id, passed)
-                case RunTask():
-                    run = active.execution.task_runs[command.task_run_id]
-                    batch.after.append((execution_id, partial(self._tasks.start_attempt, active, run)))
-                case StopTask():
-                    key = (command.task_run_id, command.epoch)
-                    stop = partial(self._workers.stop, key, self._world.clock.monotonic())
-                    batch.after.append((execution_id, stop))
-                case AwaitFlows():
-                    self._family.wait(active, command, batch)
-                case StopFlows():
-                    key = (command.task_run_id, command.epoch)
-                    stop = partial(self._workers.stop, key, self._world.clock.monotonic())
-                    batch.after += [(execution_id, stop), (execution_id, partial(self._family.stop, command))]
-                case Evaluate():
-                    evaluate = partial(self._tasks.start_evaluation, active, active.execution, command)
-                    batch.after.append((execution_id, evaluate))
+            self._commanding.note(active, command, batch)
 
     def _run_inline(self, execution_id: str, run_id: str, batch: Batch) -> None:
         """Claim, run and finish a pure task in this very turn."""
@@ -361,18 +324,37 @@ class Loop:
 
     def _store(self, changes: list[ExecutionChange], batch: Batch) -> list[ExecutionChange]:
         """Commit the changes and return those that are in the database now."""
-        try:
-            self._world.store.commit(changes)
-            return changes
-        except StoreError as error:
-            bound = batch.bound(changes)
-            if len(bound) > 1:
-                # One of them is poison: let each stand for itself. Nobody was told anything yet, so nothing is lost.
-                return [change for together in bound for change in self._store(together, batch)]
-            for change in changes:
-                log.error("execution %s cannot be stored and is given up for now: %s", change.after.id, error)
-                self._give_up(change.after.id, error, batch)
-            return []
+        while changes:
+            try:
+                self._world.store.commit(changes)
+                self._room.found()
+                return changes
+            except StoreFull as error:
+                changes = self._when_there_is_room(changes, batch, error)
+            except StoreError as error:
+                bound = batch.bound(changes)
+                if len(bound) > 1:
+                    # One of them is poison: let each stand for itself. Nobody was told anything yet: nothing is lost.
+                    return [change for together in bound for change in self._store(together, batch)]
+                for change in changes:
+                    log.error("execution %s cannot be stored and is given up for now: %s", change.after.id, error)
+                    self._give_up(change.after.id, error, batch)
+                return []
+        return []
+
+    def _when_there_is_room(
+        self, changes: list[ExecutionChange], batch: Batch, error: StoreFull
+    ) -> list[ExecutionChange]:
+        """What is to be tried again: what is new is refused, the rest has waited, if this engine is there to stay."""
+        waits = self._world.is_patient and self._room.wait(error)
+        kept: list[ExecutionChange] = []
+        for together in batch.bound(changes):
+            if waits and any(change.before is not None for change in together):
+                kept += together
+            else:
+                for change in together:
+                    self._give_up(change.after.id, error, batch)
+        return kept
 
     def _free(self, execution: Execution) -> None:
         """Let those ask again who wait for the place of this one."""

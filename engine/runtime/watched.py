@@ -156,6 +156,9 @@ class Watched:
             self.state = self._bench.store.trigger_state(self.key) or replace(self.state, next_at=None, backfill=None)
             if self.state.disabled:
                 self.state = replace(self.state, next_at=None)
+        except StoreError as error:  # no fault of the trigger's: it is tried again as soon as it may work
+            self.state = replace(self.state, retry_at=now + timedelta(seconds=_SOON))
+            log.warning("the trigger %s could not be dealt with: %s", self.key, error.message)
         except PenstockError as error:
             self._failed(error.message, now)
         except Exception as error:  # a mistake of a plugin, or of ours

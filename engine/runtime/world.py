@@ -52,4 +52,5 @@ class World(Struct, frozen=True, kw_only=True):
     working: Path | None = None  #: where working folders are; None: where the system keeps what is temporary
     outside: Reach  #: what the expressions and the tasks of an asker may call out to
     process_policy: ProcessPolicy = ProcessPolicy()
+    is_patient: bool = False  #: whether what is under way waits for room on the disk, rather than to be given up
     heralds: Heralds = field(default_factory=Heralds)  #: tell of states that triggers listen to

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoLinkFree
 
-from engine.errors import Fenced, StoreError, StoreUnreachable
+from engine.errors import Fenced, StoreError, StoreFull, StoreUnreachable
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Dialect
@@ -31,6 +32,8 @@ _SQLITE_HINTS = {
     "SQLITE_IOERR": "The disk reports an error. Look at the system's log before you trust this disk.",
     "SQLITE_TOOBIG": "A value is larger than SQLite takes (1 GB). Write it to a file and store its URI.",
 }
+#: What SQLite and PostgreSQL say when the disk is full.
+_NO_ROOM = ("SQLITE_FULL", "53100")
 #: How PostgreSQL's codes begin where there is no link, no room for one, or it starts, stops, or lets nobody in.
 _NO_SERVER = ("08", "53300", "57P")
 _DAMAGED = (_SQLITE_HINTS["SQLITE_NOTADB"], _SQLITE_HINTS["SQLITE_CORRUPT"])
@@ -49,6 +52,10 @@ class Database(ABC):
     @abstractmethod
     def writing(self) -> AbstractContextManager[Connection]:
         """A transaction that writes."""
+
+    def writing_in_turn(self) -> AbstractContextManager[Connection]:
+        """A transaction that writes what it has read before, while no other of this kind goes on."""
+        return self.writing()
 
     @abstractmethod
     def reading(self) -> AbstractContextManager[Connection]:
@@ -104,12 +111,20 @@ def translated(name: str, repair: Callable[[], str] | None = None) -> Iterator[N
         hint = _hint(error)
         if repair is not None and hint is not None and hint.startswith(_DAMAGED):
             hint = f"{hint} {repair()}"
-        kind = StoreUnreachable if _is_unreachable(error) else StoreError
-        raise kind(f"the database {name} failed: {_reason(error)}", hint=hint) from error
+        raise _kind(error)(f"the database {name} failed: {_reason(error)}", hint=hint) from error
+    except NoLinkFree as error:
+        raise StoreUnreachable(f"the database {name} has no link free: {error}") from error
     except SQLAlchemyError as error:
         raise StoreError(f"the database {name} failed: {error}") from error
     except OverflowError as error:
         raise StoreError(f"a number is too large for the database {name}: {error}") from error
+
+
+def _kind(error: DBAPIError) -> type[StoreError]:
+    codes = (getattr(error.orig, "sqlite_errorname", None), getattr(error.orig, "sqlstate", None))
+    if any(code in _NO_ROOM for code in codes):
+        return StoreFull
+    return StoreUnreachable if _is_unreachable(error) else StoreError
 
 
 def _is_unreachable(error: DBAPIError) -> bool:

@@ -27,7 +27,7 @@ _CONNECT_SECONDS = 10
 _UNDECIDED_SECONDS = 300  # how long the server may be away, or take to notice that the link is gone
 _THIS_TRANSACTION = "SELECT pg_current_xact_id()::text, pg_postmaster_start_time()::text"
 _NEVER_HEARD_OF = "22023"  # the server's word for the number of a transaction that is to come
-_MIGRATION_LOCK = 0x70656E73  # any number, as long as it is always the same
+_MIGRATION_LOCK, _TURN_LOCK = 0x70656E73, 0x70656E74  # any numbers, as long as they are always the same
 
 
 class PostgresDatabase(Database):
@@ -58,6 +58,12 @@ class PostgresDatabase(Database):
             except DBAPIError as error:
                 if not error.connection_invalidated or not self._was_committed(number, server):
                     raise
+
+    @contextmanager
+    def writing_in_turn(self) -> Iterator[Connection]:
+        with self.writing() as connection:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_TURN_LOCK})")
+            yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -138,7 +144,7 @@ def _engine(url: URL) -> Engine:
             url.set(drivername="postgresql+psycopg"),
             paramstyle="format",  # rows are tuples, on every database
             pool_size=5,
-            max_overflow=5,
+            max_overflow=20,
             pool_pre_ping=True,
             connect_args={"connect_timeout": _CONNECT_SECONDS},
         )

@@ -6,6 +6,7 @@ from engine.core import admission, attempts, calling, recovery, refusal, renewal
 from engine.runtime.awaiting import Awaiting
 from engine.runtime.batch import Batch
 from engine.runtime.calls import Calls
+from engine.runtime.commanding import Commanding
 from engine.runtime.family import Family
 from engine.runtime.loop import Loop
 from engine.runtime.places import Places, _Flow
@@ -120,11 +121,11 @@ BUGS = (
     Bug("a deadline is lost with its engine", recovery.engine_started, "if draft.state is State.QUEUED:", "if False:"),
     Bug("a retry has broken the promise of the one before", replaying.replay, "if name not in ITS_OWN", "if True"),
     Bug("a broken promise is told of and nothing else", sla._broken, 'if sla.behavior == "NONE":', "if True:"),
-    Bug("nobody waits for a deadline", Loop._decide, "self._timers.set(command.due, execution_id, passed)", "pass"),
+    Bug("nobody waits for a deadline", Commanding.note, "self._timers.set(command.due, id_, passed)", "pass"),
     Bug(
         "nobody begins what is due",
-        Loop._decide,
-        "self._timers.set(command.due, execution_id, ExecutionStarted(at=command.due))",
+        Commanding.note,
+        "self._timers.set(command.due, id_, ExecutionStarted(at=command.due))",
         "pass",
     ),
     Bug("who leaves the queue stays in it", _Flow.leave_queue, "del self.queue[place]", "pass"),

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from engine.core import Facts
 from engine.core.triggering import Verdict
-from engine.errors import Fenced, StoreError
+from engine.errors import Fenced, PluginBroken, StoreError
 from engine.expressions import Functions
 from engine.model.flow import Flow, RunnableTask
 from engine.model.listeners import Trigger
@@ -245,16 +245,28 @@ def test_an_error_is_tried_again_soon_and_then_seldom(desk: Desk) -> None:
     desk.pass_time(1)
     waits = []
     for _ in range(5):
-        desk.begins.answers = [StoreError("the disk is full")]
+        desk.begins.answers = [PluginBroken("no such plugin")]
         watched.deal()
         assert watched.due is not None
         waits.append((watched.due - desk.clock.time).total_seconds())
         desk.clock.time = watched.due
     assert waits == [2, 2, 60, 120, 240]
-    assert desk.stored.problem == "the disk is full (5 times in a row)"
+    assert desk.stored.problem == "no such plugin (5 times in a row)"
     watched.deal()
     assert desk.begins.hours == "13"
     assert (desk.stored.failures, watched.state.failures) == (5, 0)
+
+
+def test_a_store_that_fails_is_asked_again_soon(desk: Desk) -> None:
+    watched = desk.watch(hourly())
+    desk.pass_time(1)
+    for _ in range(5):
+        desk.begins.answers = [StoreError("the disk is full")]
+        watched.deal()
+        assert watched.due == desk.clock.time + timedelta(seconds=2)
+        desk.clock.time = watched.due
+    watched.deal()
+    assert desk.begins.hours == "13"
 
 
 def test_a_mistake_of_ours_is_an_error_like_any_other(desk: Desk) -> None:
