@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,20 +40,19 @@ tasks:
 triggers:
   - {id: often, type: io.kestra.plugin.core.trigger.Schedule, cron: "* * * * * *", withSeconds: true}
 """
-#: What is typed, and whether it writes.
-COMMANDS = {
-    ("run", "--quiet", "quick.yaml"): True,
-    ("kv", "set", "busy", "key", "value"): True,
-    ("executions", "list", "--json"): False,
-    ("executions", "show", "latest"): False,
-}
+#: What is typed.
+COMMANDS = (
+    ("run", "--quiet", "quick.yaml"),
+    ("kv", "set", "busy", "key", "value"),
+    ("executions", "list", "--json"),
+    ("executions", "show", "latest"),
+)
 
 
 @dataclass
 class Figures:
     seconds: float = 0
-    writes: list[float] = field(default_factory=list)
-    reads: list[float] = field(default_factory=list)
+    times: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))  #: seconds, by what was asked
     errors: Counter[str] = field(default_factory=Counter)
     largest_wal: int = 0
     wal_at_end: int = 0
@@ -63,10 +62,12 @@ class Figures:
         return sum(number for words, number in self.errors.items() if "locked" in words)
 
     def __str__(self) -> str:
+        asked = "; ".join(
+            f"{name}: {len(times)}, p50 {_share(times, 50):.2f} s, p99 {_share(times, 99):.2f} s"
+            for name, times in sorted(self.times.items())
+        )
         return (
-            f"{self.seconds:.0f} s: {len(self.writes)} writes (p50 {_share(self.writes, 50):.2f} s, "
-            f"p99 {_share(self.writes, 99):.2f} s), {len(self.reads)} reads (p50 {_share(self.reads, 50):.2f} s, "
-            f"p99 {_share(self.reads, 99):.2f} s), {sum(self.errors.values())} errors, "
+            f"{self.seconds:.0f} s, {sum(self.errors.values())} errors, {self.locked} of them `locked`; {asked}; "
             f"largest log {self.largest_wal / 2**20:.1f} MB, {self.wal_at_end / 2**20:.1f} MB in the end"
         )
 
@@ -109,12 +110,12 @@ def _type(folder: Path, figures: Figures, stop: threading.Event, number: int) ->
     """One process after the other."""
     chance = random.Random(number)
     while not stop.is_set():
-        command, writes = chance.choice(list(COMMANDS.items()))
+        command = chance.choice(COMMANDS)
         begun = time.monotonic()
         done = subprocess.run(
             [PENSTOCK, *command], cwd=folder, capture_output=True, text=True, check=False, timeout=300
         )
-        (figures.writes if writes else figures.reads).append(time.monotonic() - begun)
+        figures.times[" ".join(command[:2])].append(time.monotonic() - begun)
         if done.returncode != 0:
             figures.errors[f"{command[0]}: {(done.stderr.strip() or done.stdout.strip())[:200]}"] += 1
         figures.largest_wal = max(figures.largest_wal, _wal(folder))
@@ -123,16 +124,16 @@ def _type(folder: Path, figures: Figures, stop: threading.Event, number: int) ->
 def _ask(server: Server, figures: Figures, stop: threading.Event) -> None:
     """One request after the other."""
     while not stop.is_set():
-        for times, call in (
-            (figures.writes, lambda: server.begin("busy/quick")),
-            (figures.reads, lambda: server.ask("GET", "/api/v1/main/executions/search?size=25")),
+        for name, call in (
+            ("API create", lambda: server.begin("busy/quick")),
+            ("API search", lambda: server.ask("GET", "/api/v1/main/executions/search?size=25")),
         ):
             begun = time.monotonic()
             try:
                 call()
             except (OSError, AssertionError) as error:
                 figures.errors[f"API: {error}"[:200]] += 1
-            times.append(time.monotonic() - begun)
+            figures.times[name].append(time.monotonic() - begun)
 
 
 def _read_long(folder: Path, figures: Figures, stop: threading.Event) -> None:

@@ -14,6 +14,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from threading import get_ident
 from typing import Any
 
 from engine.model.execution import TaskRun
@@ -59,21 +60,32 @@ class Death:
         self._number = int(number)
         self._note = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) if note else None
         self._seen = 0
-        self._struck: str | None = None  #: the moment of the commit that now goes on
+        self._committing: int | None = None  #: the thread that commits now
+        self._struck: str | None = None  #: the moment of this commit to die at
 
     def commit(self, before: Callable[..., None]) -> Callable[..., None]:
         def noted(store: Any, changes: Sequence[ExecutionChange]) -> None:
-            kinds = kinds_of(changes)
-            if self._note is not None:
-                os.write(self._note, f"{' '.join(sorted(kinds)) or 'other'}\n".encode())
-            if self._kind in ("any", *kinds):
-                self._seen += 1
-                if self._seen == self._number:
-                    self._struck = self._moment
-            self.at("before")
-            before(store, changes)
+            if self._committing is not None:
+                before(store, changes)  # one kind of store asks another
+                return
+            self._committing = get_ident()
+            try:
+                self._noted(before, store, changes)
+            finally:
+                self._committing = None
 
         return noted
+
+    def _noted(self, before: Callable[..., None], store: Any, changes: Sequence[ExecutionChange]) -> None:
+        kinds = kinds_of(changes)
+        if self._note is not None:
+            os.write(self._note, f"{' '.join(sorted(kinds)) or 'other'}\n".encode())
+        if self._kind in ("any", *kinds):
+            self._seen += 1
+            if self._seen == self._number:
+                self._struck = self._moment
+        self.at("before")
+        before(store, changes)
 
     def writing(self, before: Callable[..., Any]) -> Callable[..., Any]:
         @contextmanager
@@ -86,20 +98,22 @@ class Death:
         return fatal
 
     def at(self, moment: str) -> None:
-        if self._struck == moment:
+        if self._struck == moment and self._committing == get_ident():
             os.kill(os.getpid(), signal.SIGKILL)
 
 
 def main() -> None:
     from engine.cli import main as penstock
     from engine.store.postgres import PostgresDatabase
+    from engine.store.shared import SharedStore
     from engine.store.sql import SqlStore
     from engine.store.sqlite import SqliteDatabase
 
     death = Death(os.environ.pop("TRUST_DIE", ""), os.environ.pop("TRUST_NOTE", None))
-    SqlStore.commit = death.commit(SqlStore.commit)  # type: ignore[method-assign]
-    for kind in (SqliteDatabase, PostgresDatabase):
-        kind.writing = death.writing(kind.writing)  # type: ignore[method-assign]
+    for store in (SqlStore, SharedStore):
+        store.commit = death.commit(store.commit)  # type: ignore[method-assign]
+    for database in (SqliteDatabase, PostgresDatabase):
+        database.writing = death.writing(database.writing)  # type: ignore[method-assign]
     penstock()
 
 

@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from bench.trust.matrix import Broken, require
 from bench.trust.postgres import Postgres
+from engine.errors import StoreBusy
 from engine.model.execution import Execution
 from engine.ports import ExecutionFilter
 from engine.store import db_check, open_store
@@ -191,7 +192,10 @@ class World:
             if not (self.database.exists() and self.database.stat().st_size):
                 return {}
             url = f"sqlite:///{self._image()}" if image else url
-        store = open_store(url)
+        try:
+            store = open_store(url)
+        except StoreBusy:  # its tables are just being made
+            return {}
         try:
             rows, _ = store.executions(ExecutionFilter(flow_id=flow_id, limit=100_000, oldest_first=True))
             found = [store.execution(row.id) for row in rows if row.id not in known]

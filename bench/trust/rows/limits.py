@@ -6,7 +6,7 @@ from bench.trust.matrix import Result, passed, require, row
 from bench.trust.world import World
 from engine.model.state import State
 
-HOLDERS = 40
+ROUNDS = 10
 
 
 @row(
@@ -22,18 +22,32 @@ def row_15(world: World) -> Result:
     script = f"{alone}; echo e r work >> {ledger}; sleep 0.05"
     tasks = f"  - {{id: first, type: io.kestra.plugin.scripts.shell.Commands, commands: ['{script}']}}"
     flow = world.flow("limited", tasks, "concurrency: {limit: 1, behavior: QUEUE}")
-    holders = HOLDERS if not world.on_postgres else HOLDERS // 2
-    for number in range(holders):
-        world.type("run", flow, die=world.chance.choice(["claim:1:after", "create:1:after", "finish:1:within"]))
-        if number % 10 == 9:
-            world.recover(patience=180)
-            left = [execution.state for execution in world.executions().values() if not execution.is_over]
-            require(not left, f"the queue stands still: {left}")
+    rounds, deaths = ROUNDS if not world.on_postgres else ROUNDS // 2, 0
+    for number in range(rounds):
+        known = set(world.executions())
+        world.dies(world.chance.choice(["claim:1:after", "spawn:1:after", "finish:1:within"]), "run", flow)
+        second = world.start("run", flow)
+        world.until(lambda known=known: _are_queued(world, known), "the second one waits for the place")
+        second.kill()
+        world.end(second)
+        deaths += 2
+        if number % 3 == 2:
+            world.type("executions", "recover", die=world.chance.choice(["any:1:after", "begin-first:1:within"]))
+            deaths += 1
+        world.recover(patience=180)
+        left = [execution.state for execution in world.executions(known=known).values() if not execution.is_over]
+        require(not left, f"the queue stands still: {left}")
     states = [execution.state for execution in world.executions().values()]
     require(set(states) == {State.SUCCESS}, f"they ended as {sorted(set(states))}")
     require(not any(line.task_id == "overlap" for line in world.ledger()), "two had the only place at once")
     world.sound()
-    return passed(f"{holders} holders died, {len(states)} executions ended well, never two at once")
+    return passed(
+        f"{deaths} engines died with the place or in the queue, {len(states)} executions ended well, never two at once"
+    )
+
+
+def _are_queued(world: World, known: set[str]) -> bool:
+    return any(execution.state is State.QUEUED for execution in world.executions(known=known).values())
 
 
 @row(
