@@ -146,15 +146,16 @@ def test_what_nobody_moves_is_found(examined: Examined) -> None:
     assert examined.found() == {}
 
 
-def test_what_moved_while_it_was_looked_at_is_not_told(examined: Examined) -> None:
-    """The engine ends it, and so does not move it any more, after its row was read."""
+@pytest.mark.parametrize("later", [ENDED, (S.CREATED, S.RUNNING, S.KILLING)])
+def test_what_moved_while_it_was_looked_at_is_not_told(examined: Examined, later: tuple[State, ...]) -> None:
+    """Its row is read, then its engine moves it, and only then is that engine asked."""
     examined.add("a", S.CREATED, S.RUNNING)
 
-    def ends(id_: str) -> None:
+    def moves(id_: str) -> None:
         examined.store.delete(id_)
-        examined.add(id_)
+        examined.add(id_, *later)
 
-    examined.mover = ends  # type: ignore[assignment]
+    examined.mover = moves  # type: ignore[assignment]
     assert examined.found() == {}
 
 
