@@ -22,7 +22,7 @@ from engine.model.duration import parse_duration
 from engine.model.events import AttemptFinished, FlowsStarted, RestartRequested
 from engine.model.execution import Caller, Execution, TaskRun
 from engine.model.flow import Flow
-from engine.model.state import State
+from engine.model.state import TERMINAL, State
 from engine.ports import Store
 from engine.runtime.context import AttemptContext
 from engine.runtime.creation import Creator, Origin
@@ -156,7 +156,7 @@ class Calls(Struct, frozen=True, kw_only=True):
         return found
 
     def ended(self, calls: Sequence[str], context: AttemptContext) -> Iterator[EndedFlow]:
-        """The executions as they ended, in the order of the calls."""
+        """The executions as they ended, in the order of the calls, even if a person has restarted one since."""
         for id_ in calls:
             execution = self._newest(id_)
             if execution is None:
@@ -165,7 +165,7 @@ class Calls(Struct, frozen=True, kw_only=True):
                 execution_id=execution.id,
                 namespace=execution.namespace,
                 flow_id=execution.flow_id,
-                state=execution.state,
+                state=next(state for state, _ in reversed(execution.history) if state in TERMINAL),
                 outputs=execution.outputs,
                 error=execution.error,
                 evaluate=self._evaluator(execution, context),
