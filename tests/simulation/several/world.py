@@ -163,7 +163,7 @@ class World:
         paused = [each for each in self.stored.values() if each.state is State.PAUSED]
         if paused:
             self._let_go(self.rng.choice(paused))
-        elif self.requests:
+        elif self.requests and self.stored:
             self._request()
         return bool(paused) or self._waits()
 
@@ -208,7 +208,7 @@ class World:
     def _let_go(self, execution: Execution) -> None:
         at = self.clock.now()
         ways: tuple[Event, ...] = (ResumeRequested(at=at), RestartRequested(at=at), KillRequested(at=at))
-        self._ask(execution, self.rng.choices(ways, (8, 1, 1))[0])
+        self._ask(execution, self.rng.choices(ways, (6, 2, 2))[0])
 
     def _request(self) -> None:
         at, rng = self.clock.now(), self.rng
@@ -217,7 +217,7 @@ class World:
         state = rng.choice((State.SUCCESS, State.FAILED))
         events: tuple[Event, ...] = (
             RestartRequested(at=at),
-            KillRequested(at=at),
+            *[KillRequested(at=at)] * 3,
             PauseRequested(at=at),
             ResumeRequested(at=at),
             StartForced(at=at),
@@ -243,6 +243,8 @@ class World:
         elif isinstance(event, (RestartRequested, TaskRunChanged)):
             self.memory.tampered.add(execution.id)
         self.asked.append(self.loop.ask(flow, execution.id, event))
+        if self.rng.random() < 3 * self.temper.crash:
+            self.store.dies = "after"
 
     # -- what is seen
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from engine.core.labels import BROKEN_SLA
 from engine.model.duration import parse_duration
-from engine.model.execution import Execution
+from engine.model.execution import Execution, History
 from engine.model.policy import Sla
 from engine.model.state import TERMINAL, State
 from engine.ports import LogLine
@@ -44,9 +44,9 @@ def _is_killed(execution: Execution) -> bool:
 def a_deadline_is_not_over_early(commit: Commit) -> Iterator[object]:
     """Only what takes longer than its promise breaks it: since it began, or since a person restarted it."""
     for line, execution, sla in _broken(commit):
-        begun = _begun(execution)
-        if execution.id in commit.memory.tampered:
-            continue
+        history = execution.history
+        ends = (place for place, entry in enumerate(history) if entry.state is State.KILLING and entry.at == line.at)
+        begun = _begun(history[: next(ends, len(history))])
         if sla.duration is not None and (begun is None or line.at < begun + parse_duration(sla.duration)):
             yield line, begun
 
@@ -59,20 +59,15 @@ def _broken(commit: Commit) -> Iterator[tuple[LogLine, Execution, Sla]]:
                 yield line, execution, sla
 
 
-def _begun(execution: Execution) -> datetime | None:
-    states = execution.history
-    again = [new.at for old, new in pairwise(states) if _is_restart(old.state, new.state)]
-    return again[-1] if again else next((entry.at for entry in states if entry.state is not State.CREATED), None)
-
-
-def _is_restart(old: State, new: State) -> bool:
-    return new is State.RESTARTED and old in TERMINAL
+def _begun(history: History) -> datetime | None:
+    again = [new.at for old, new in pairwise(history) if new.state is State.RESTARTED and old.state in TERMINAL]
+    return again[-1] if again else next((entry.at for entry in history if entry.state is not State.CREATED), None)
 
 
 def no_deadline_passes_unseen(rest: Rest) -> Iterator[object]:
     """What takes longer than it was promised has broken its promise."""
     for execution in rest.unfinished():
-        begun = _begun(execution) or rest.now
+        begun = _begun(execution.history) or rest.now
         is_open = execution.ending is None and not execution.is_terminal and BROKEN_SLA not in execution.labels
         if not is_open or execution.state is State.KILLING:
             continue
