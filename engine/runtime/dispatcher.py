@@ -24,6 +24,7 @@ from engine.runtime.duties import adopt_orphans
 from engine.runtime.followers import News, OnChange, until_it_ends
 from engine.runtime.guest import Guest
 from engine.runtime.library import Library
+from engine.runtime.neighbours import Neighbours
 from engine.runtime.onlooker import Onlooker
 from engine.runtime.ownership import Ownership
 from engine.runtime.wire import Submission
@@ -86,9 +87,12 @@ class Dispatcher:
             news, leave = self._ownership.loop.followers.add(new.execution.id)
             try:
                 self._begin(new)
-                return until_it_ends(news.get, on_change)
-            except Fenced:
-                return self._follow_lost(new.execution.id, on_change, None)
+                try:
+                    return until_it_ends(news.get, on_change)
+                except Fenced:
+                    if (neighbours := self._ownership.neighbours) is None:
+                        raise  # it was removed
+                    return self._follow_lost(neighbours, new.execution.id, on_change, None)
             finally:
                 leave()
 
@@ -137,8 +141,8 @@ class Dispatcher:
         self, execution_id: str, on_change: OnChange | None, until: float | None, first: Callable[[], object] | None
     ) -> Execution:
         """As `follow`; raises Empty when `until` (on the monotonic clock) is over."""
-        if self._ownership.neighbours is not None:
-            return self._follow_shared(execution_id, on_change, until, first)
+        if (neighbours := self._ownership.neighbours) is not None:
+            return self._follow_shared(neighbours, execution_id, on_change, until, first)
         if first is not None and self._ownership.elsewhere is not None:
             self._ownership.take()
         if self._ownership.elsewhere is not None:
@@ -200,38 +204,46 @@ class Dispatcher:
     # -- following where several engines share the database
 
     def _follow_shared(
-        self, execution_id: str, on_change: OnChange | None, until: float | None, first: Callable[[], object] | None
+        self,
+        neighbours: Neighbours,
+        execution_id: str,
+        on_change: OnChange | None,
+        until: float | None,
+        first: Callable[[], object] | None,
     ) -> Execution:
         """As `_follow`: here if it runs here, or does because of `first`, else by reading."""
-        onlooker = Onlooker(self._store(), execution_id)
-        onlooker.look()  # what happened before is no news
+        onlooker = neighbours.onlooker(execution_id)
         loop = self._ownership.loop if first is not None else self._ownership.running
-        if loop is None:
-            return self._follow_neighbour(onlooker, execution_id, on_change, until, mine=False)
-        news, leave = loop.followers.add(execution_id)
-        try:
-            if first is not None:
-                first()
-            if loop.runs(execution_id) or not news.empty():
-                return until_it_ends(partial(_next, news, until), on_change)
-        except Fenced:
-            return self._follow_lost(execution_id, on_change, until)
-        finally:
-            leave()
-        return self._follow_neighbour(onlooker, execution_id, on_change, until, mine=first is not None)
+        if loop is not None:
+            news, leave = loop.followers.add(execution_id)
+            try:
+                if first is not None:
+                    first()
+                if loop.runs(execution_id) or not news.empty():
+                    return until_it_ends(partial(_next, news, until), on_change)
+            except Fenced:
+                return self._follow_lost(neighbours, execution_id, on_change, until)
+            finally:
+                leave()
+        return self._read(neighbours, onlooker, execution_id, on_change, until, mine=first is not None)
 
-    def _follow_lost(self, execution_id: str, on_change: OnChange | None, until: float | None) -> Execution:
+    def _follow_lost(
+        self, neighbours: Neighbours, execution_id: str, on_change: OnChange | None, until: float | None
+    ) -> Execution:
         """Follow one that this engine moved until another one took it."""
-        onlooker = Onlooker(self._store(), execution_id)
-        onlooker.look()
-        return self._follow_neighbour(onlooker, execution_id, on_change, until, mine=True)
+        return self._read(neighbours, neighbours.onlooker(execution_id), execution_id, on_change, until, mine=True)
 
-    def _follow_neighbour(
-        self, onlooker: Onlooker, execution_id: str, on_change: OnChange | None, until: float | None, *, mine: bool
+    def _read(
+        self,
+        neighbours: Neighbours,
+        onlooker: Onlooker,
+        execution_id: str,
+        on_change: OnChange | None,
+        until: float | None,
+        *,
+        mine: bool,
     ) -> Execution:
         execution = self.execution(execution_id)
-        neighbours = self._ownership.neighbours
-        assert neighbours is not None
         if execution.is_over:
             return execution
         kills: SimpleQueue[str] = SimpleQueue()
@@ -242,7 +254,7 @@ class Dispatcher:
             self._kills.pop(execution_id, None)
         if ended is not None:
             return ended
-        return self._follow_shared(execution_id, on_change, until, partial(self.resume, execution_id))
+        return self._follow_shared(neighbours, execution_id, on_change, until, partial(self.resume, execution_id))
 
     # -- stopping, and going on
 

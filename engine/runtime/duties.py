@@ -76,11 +76,14 @@ class Duties:
         self.membership.start()
         self._thread.start()
 
-    def end(self) -> None:
-        """The loop has ended."""
+    def rest(self) -> None:
+        """The loop is about to end: nothing more is taken, and nobody is answered."""
         self._over.set()
         self._wake.set()
         self._thread.join(AROUND_EVERY)
+
+    def end(self) -> None:
+        """The loop has ended: what it moved is free."""
         self.membership.leave()
 
     def _fence(self) -> None:
@@ -108,6 +111,8 @@ class Duties:
             duty()
         except PenstockError as error:  # the database is away; what is left undone is done the next time
             log.warning("%s", error)
+        except Exception:  # a bug of ours must not keep this engine from its other duties
+            log.exception("a duty towards other engines cannot be done")
 
     def _hear(self) -> None:
         """Have the loop decide what others ask. What it does not run yet it will, unless it is over."""

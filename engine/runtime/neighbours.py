@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from time import monotonic
 
-from engine.errors import IllegalState, StoreBusy
+from engine.errors import IllegalState, StoreBusy, StoreUnreachable
 from engine.model.events import Event, KillRequested
 from engine.model.execution import Execution
 from engine.ports import Asked, Clock, EngineRecord, SharingStore, Store
@@ -34,6 +34,8 @@ KEPT = timedelta(minutes=10)
 
 
 class Neighbours:
+    """`store` is for following, which waits for a server that is away; `sharing` for what persons wait for."""
+
     def __init__(self, store: Store, sharing: SharingStore, clock: Clock) -> None:
         self._store = store
         self.sharing = sharing
@@ -96,6 +98,12 @@ class Neighbours:
 
     # -- following
 
+    def onlooker(self, execution_id: str) -> Onlooker:
+        """Sees what becomes of an execution from now on."""
+        onlooker = Onlooker(self._store, execution_id)
+        onlooker.look()  # what happened before is no news
+        return onlooker
+
     def follow(
         self,
         onlooker: Onlooker,
@@ -141,7 +149,10 @@ class Neighbours:
             self.tell(execution_id, KillRequested(at=self._clock.now(), reason=reason))
 
     def _is_cared_for(self, execution_id: str) -> bool:
-        """Whether an engine moves it, or will."""
-        if any(engine.takes_over for engine in bury_the_dead(self.sharing)):
+        """Whether an engine moves it, or will, as far as anybody can say."""
+        try:
+            if any(engine.takes_over for engine in bury_the_dead(self.sharing)):
+                return True
+            return self.sharing.owner(execution_id) is not None
+        except StoreUnreachable:
             return True
-        return self.sharing.owner(execution_id) is not None

@@ -118,6 +118,8 @@ class Ownership:
         finally:
             if self._listener is not None:
                 self._listener.close()
+            if self._duties is not None:
+                self._duties.rest()
             if self.running is not None:
                 self.running.stop(patience)
             if self._duties is not None:

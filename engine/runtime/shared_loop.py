@@ -60,7 +60,9 @@ class SharedLoop(Loop):
             case Adopt() if message.execution.id not in self._active:
                 # It may have moved since it was read; now that it is this engine's, nobody else moves it.
                 found = self._family.load(message.flow, message.execution.id)
-                if found is not None and not found.execution.is_over:
+                if found is not None and found.execution.is_over:
+                    self._sharing.release(message.execution.id)
+                elif found is not None:
                     super()._apply(Adopt(message.flow, found.execution, message.survivors), batch)
             case _:
                 super()._apply(message, batch)

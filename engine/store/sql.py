@@ -43,15 +43,15 @@ class SqlStore:
         self.database = database
 
     def save_flow(self, namespace: str, flow_id: str, source: str, *, at: datetime, disabled: bool) -> FlowRecord:
-        with self.database.writing() as connection:
+        with self.database.writing_in_turn() as connection:
             return flows.save(connection, namespace, flow_id, source, at=at, disabled=disabled)
 
     def deploy_flows(self, flows: Sequence[FlowText], *, at: datetime) -> list[FlowRecord]:
-        with self.database.writing() as connection:
+        with self.database.writing_in_turn() as connection:
             return [scheduling.deploy_text(connection, flow, at) for flow in flows]
 
     def delete_flow(self, namespace: str, flow_id: str, *, at: datetime) -> bool:
-        with self.database.writing() as connection:
+        with self.database.writing_in_turn() as connection:
             return flows.delete(connection, namespace, flow_id, at=at)
 
     def flow(self, namespace: str, flow_id: str, revision: int | None = None) -> FlowRecord | None:
@@ -162,7 +162,7 @@ class SqlStore:
 
     def set_meta(self, key: str, value: Any) -> None:
         name, text = rows.meta_row(key, value)
-        with self.database.writing() as connection:
+        with self.database.writing_in_turn() as connection:
             connection.execute(delete(tables.meta).where(tables.meta.c.key == name))
             if value is not None:
                 connection.execute(insert(tables.meta).values(key=name, value=text))
@@ -172,7 +172,7 @@ class SqlStore:
             return keyvalues.one(connection, namespace, key)
 
     def kv_set(self, pair: KeyValue, *, overwrite: bool = True) -> bool:
-        with self.database.writing() as connection:
+        with self.database.writing_in_turn() as connection:
             return keyvalues.put(connection, pair, overwrite=overwrite)
 
     def kv_delete(self, namespace: str, key: str) -> bool:
@@ -196,7 +196,7 @@ class SqlStore:
             return keyvalues.sealed(connection, key)
 
     def secret_set(self, key: str, sealed: str, *, at: datetime) -> None:
-        with self.database.writing() as connection:
+        with self.database.writing_in_turn() as connection:
             keyvalues.seal(connection, SecretRecord(key=key, updated_at=at), sealed)
 
     def secret_delete(self, key: str) -> bool:
@@ -208,7 +208,7 @@ class SqlStore:
             return keyvalues.sealed_keys(connection)
 
     def deploy(self, deployment: Deployment) -> None:
-        with self.database.writing() as connection:
+        with self.database.writing_in_turn() as connection:
             scheduling.deploy(connection, deployment)
 
     def undeploy(self, namespace: str, flow_id: str) -> bool:

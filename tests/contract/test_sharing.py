@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -15,6 +17,7 @@ from engine.model.state import State
 from engine.ports import Asked, EngineRecord, ExecutionChange
 from engine.store import MemoryStore, open_store
 from engine.store.shared import SharedStore
+from engine.store.sql import SqlStore
 from tests.contract.builders import an_execution, at, changed, created, history
 
 Join = Callable[[str], SharedStore]
@@ -234,3 +237,23 @@ def test_a_store_that_has_not_joined_guards_nothing(join: Join, postgres_url: st
     with pytest.raises(AssertionError):
         plain.sharing.adopt("e1")  # it moves nothing
     plain.close()
+
+
+def test_engines_that_write_the_same_do_so_in_turn(postgres_url: str) -> None:
+    stores = [open_store(postgres_url) for _ in range(4)]
+    ready = threading.Barrier(8)
+
+    def write(store: SqlStore) -> list[int]:
+        ready.wait()
+        for number in range(10):
+            store.set_meta("ready", number)
+        return [
+            store.save_flow("acme", "hello", f"id: {number}", at=at(0), disabled=False).revision for number in range(10)
+        ]
+
+    with ThreadPoolExecutor(8) as pool:
+        revisions = list(pool.map(write, stores * 2))
+    assert all(sorted(of_one) == of_one for of_one in revisions)
+    assert stores[0].meta("ready") == 9
+    for store in stores:
+        store.close()
