@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -153,3 +154,17 @@ def test_the_end_of_an_attempt_says_that_it_was_lost() -> None:
     play.run()
     assert a(play).attempts[-1].state is AttemptState.LOST
     assert a(play).attempts[-1].ended_at is not None
+
+
+def test_plugin_defaults_can_say_it() -> None:
+    type_ = "io.kestra.plugin.core.debug.Return"
+    defaults = [{"type": "io.kestra.plugin.core", "values": {"onLost": "FAIL"}}]
+    tasks = [{"id": "a", "type": type_}, {"id": "b", "type": type_, "onLost": "PAUSE"}]
+    text = json.dumps({"id": "f", "namespace": "n", "pluginDefaults": defaults, "tasks": tasks})
+    assert [task.on_lost for task in load(text, types=Catalog()).tasks] == ["FAIL", "PAUSE"]
+
+
+def test_the_page_about_it_is_right() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "durability.md").read_text(encoding="utf-8")
+    (task,) = load(page.partition("```yaml\n")[2].partition("```")[0], types=Catalog()).tasks
+    assert task.on_lost == "PAUSE"
