@@ -23,7 +23,7 @@ from engine.store import integrity
 from engine.store.opening import open_database
 from engine.store.owner import Owner
 from engine.store.rows import meta_row
-from engine.store.sqlite import SqliteDatabase, check_file
+from engine.store.sqlite import PART, SqliteDatabase, check_file
 
 #: The keys of `Store.meta` that only a copy has; the values are instants in ISO 8601.
 BACKUP_OF, RESTORED = "backup_of", "restored"
@@ -109,7 +109,7 @@ def _new_file(target: Path) -> Iterator[Path]:
         raise UsageError(f"there is no folder {target.parent}", hint="make it first, or name another file")
     if target.exists():
         raise UsageError(f"{target} exists already, and is left as it is", hint="name a new file, or a folder")
-    draft = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
+    draft = target.with_name(f"{target.name}.{secrets.token_hex(4)}{PART}")
     try:
         yield draft
         _sync(draft)

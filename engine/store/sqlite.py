@@ -53,6 +53,8 @@ _INCREMENTAL = 2
 _SIZE = ("PRAGMA page_count", "PRAGMA freelist_count", "PRAGMA page_size")
 _LOOK_UP_EVERY = 100_000  # steps of SQLite's machine, some milliseconds
 _WRITE_HINT = "Is there space on the disk for a second copy? `penstock db check` looks whether the database is whole."
+#: What ends the name of a copy that is not whole yet.
+PART = ".part"
 _MAGIC = b"SQLite format 3\x00"
 FIXED_IN = (3, 51, 3)
 _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "fuse.sshfs", "glusterfs"})
@@ -244,7 +246,9 @@ def check_file(path: Path) -> None:
 
 def repair_hint(path: Path) -> str:
     """What to do about a file that is damaged; names the newest backup beside it."""
-    backups = sorted(path.parent.glob(f"{glob.escape(path.name)}.*backup*"), key=lambda file: file.stat().st_mtime)
+    beside = path.parent.glob(f"{glob.escape(path.name)}.*backup*")
+    whole = (file for file in beside if file.suffix != PART)
+    backups = sorted(whole, key=lambda file: file.stat().st_mtime)
     if not backups:
         return "No backup is beside it; `penstock db restore FILE` restores one."
     return f"The newest backup beside it is {backups[-1]}: `penstock db restore {backups[-1]}` restores it."

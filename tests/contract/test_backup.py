@@ -15,6 +15,7 @@ from engine.model.scheduling import TriggerState
 from engine.ports import ExecutionFilter
 from engine.store import db_check, open_store
 from engine.store.backup import Backup, back_up, restore
+from engine.store.sqlite import repair_hint
 from tests.contract.builders import NOON, a_line, a_task_run, an_execution, at, created
 
 
@@ -266,3 +267,13 @@ def test_the_triggers_of_a_copy_begin_anew(url: str, tmp_path: Path) -> None:
     assert store.trigger_states() == [state]
     assert len(store.announcements()) == 2
     store.close()
+
+
+def test_advice_names_the_newest_backup_that_is_whole(url: str, file: Path) -> None:
+    fill(url, "a")
+    assert "No backup is beside it" in repair_hint(file)
+    backups = [back_up(url, None, at(seconds)).file for seconds in (0, 60)]
+    for seconds, backup in enumerate(backups):
+        os.utime(backup, (seconds, seconds))
+    file.with_name("penstock.db.20260301T120500Z.backup.0a1b2c3d.part").touch()  # a crash left it
+    assert str(backups[1]) in repair_hint(file)
