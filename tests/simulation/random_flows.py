@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from engine.model.conditions import ExecutionStatus, Expression
 from engine.model.flow import (
@@ -31,11 +31,13 @@ from engine.model.flow import (
     WorkingDirectory,
 )
 from engine.model.listeners import Listener
+from engine.model.policy import Concurrency
 from engine.model.state import State
 from tests.simulation.invariants.step import FAILS, OUTSIDE
 
 RETURN = "io.kestra.plugin.core.debug.Return"
 DEEPEST = 3
+BEHAVIORS: tuple[Literal["QUEUE", "CANCEL", "FAIL"], ...] = ("QUEUE", "QUEUE", "CANCEL", "FAIL")
 
 
 class FlowMaker:
@@ -47,6 +49,7 @@ class FlowMaker:
     def __init__(self, seed: int, tasks_left: int = 14, *, outside: bool = True) -> None:
         self.outside = OUTSIDE if outside else "true"
         self.rng = random.Random(seed)
+        self.losses = random.Random(f"{seed}/onLost")  # what is said of them changes nothing else
         self.tasks_left = tasks_left
         self.made = 0
         #: Most flows have one kind of container more often than others, so that it meets itself.
@@ -68,6 +71,7 @@ class FlowMaker:
             listeners=self.listeners() if self.chance(0.15) else (),
             outputs=outputs if self.chance(0.2) else (),
             retry=self.retry() if self.chance(0.15) else None,
+            concurrency=Concurrency(limit=1, behavior=rng.choice(BEHAVIORS)) if self.chance(0.1) else None,
             variables={"a": {"b": 1}, "c": 2} if self.chance(0.5) else {},
         )
 
@@ -88,6 +92,8 @@ class FlowMaker:
             bounds["max_duration"] = rng.choice(("PT1.5S", "PT5S"))
         if self.chance(0.2):
             bounds["warning_on_retry"] = True
+        if self.chance(0.15):
+            bounds["behavior"] = "CREATE_NEW_EXECUTION"
         match rng.choice(("constant", "exponential", "random")):
             case "constant":
                 return Retry(type="constant", interval="PT1S", **bounds)
@@ -118,6 +124,8 @@ class FlowMaker:
             own["allow_warning"] = True
         if self.chance(0.12):
             own["retry"] = self.retry()
+        if self.losses.random() < 0.2:
+            own["on_lost"] = self.losses.choice(("RERUN", "FAIL", "PAUSE"))
         if runnable or depth >= DEEPEST or self.tasks_left <= 0 or self.chance(0.5):
             return RunnableTask(**own)
         own |= {"errors": self.aside(0.25, depth + 2), "finally_": self.aside(0.2, depth + 2)}

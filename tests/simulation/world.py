@@ -17,9 +17,19 @@ from typing import Any
 from msgspec.structs import replace
 
 from engine.core import Decision, Facts, decide
+from engine.core.admission import waits_for_place
 from engine.core.claims import may_start
 from engine.core.refusal import refusal
-from engine.model.commands import Evaluate, QueueTask, RunTask, SetTimer, StartLater, StopTask
+from engine.model.commands import (
+    AwaitFlows,
+    Evaluate,
+    QueueTask,
+    RunTask,
+    SetTimer,
+    StartLater,
+    StopFlows,
+    StopTask,
+)
 from engine.model.events import (
     AttemptFinished,
     AttemptStarted,
@@ -28,10 +38,12 @@ from engine.model.events import (
     Event,
     ExecutionStarted,
     KillRequested,
+    PlaceRefused,
+    ProcessStarted,
     ResumeRequested,
     TimerFired,
 )
-from engine.model.execution import Execution, StateChange
+from engine.model.execution import Execution, StartedProcess, StateChange
 from engine.model.flow import Flow
 from engine.model.state import State
 from engine.store import rows
@@ -56,11 +68,12 @@ class World:
 
     def __post_init__(self) -> None:
         self.now = START
-        due = START + timedelta(seconds=5) if self.rng.random() < 0.05 else None
+        ending = self.rng.choice((State.FAILED, State.CANCELLED)) if self.rng.random() < 0.02 else None
+        due = START + timedelta(seconds=5) if self.rng.random() < 0.08 and ending is None else None
         history = (StateChange(State.CREATED, START),)
         self.execution = Execution(
             id="run", namespace="simulation", flow_id=self.flow.id, flow_revision=1, state=State.CREATED,
-            history=history, due=due, labels={"given": "yes", "p": "given"},
+            history=history, due=due, ending=ending, labels={"given": "yes", "p": "given"},
         )  # fmt: skip
         self.view = View(self.flow, self.execution)
         self.story: list[str] = []
@@ -70,21 +83,24 @@ class World:
         self._rows: dict[str, tuple[Any, ...]] = {}
         self._unwritten: set[str] = set()
         self._late: list[Event] = []
+        self._strays = random.Random(self.rng.random())  # they are not part of the story
+        self._processes = random.Random(self._strays.random())
         self._forget()
 
     def _forget(self) -> None:
         """What an engine has in its memory, and nowhere else."""
+        self.queues = False  #: for a place among the executions of its flow
         self.ready: list[str] = []
         self.timers: list[SetTimer | StartLater] = []
         self.working: dict[tuple[str, int], bool] = {}  #: attempts at work; whether they have been told to stop
         self.asked: list[Evaluate] = []
-        self._after_commit: list[RunTask | StopTask | Evaluate] = []
+        self._after_commit: list[RunTask | StopTask | AwaitFlows | StopFlows | Evaluate] = []
 
     # -- the life of an execution
 
     def live(self) -> Execution:
         """Everything, until nothing can happen any more."""
-        self.decide(ExecutionStarted(at=self.tick()))
+        self.begin()
         for _ in range(LONGEST):
             if not self._disturb():
                 choices = self._choices()
@@ -102,7 +118,7 @@ class World:
         if rng.random() < temper.crash:
             self.crash()
         elif rng.random() < temper.kill:
-            self.decide(KillRequested(at=self.tick()))
+            self.ask(KillRequested(at=self.tick()))
         elif self._late and rng.random() < temper.repeat:
             self.decide(replace(self._late.pop(rng.randrange(len(self._late))), at=self.tick()))
         elif self.requests and rng.random() < 0.1:
@@ -113,6 +129,8 @@ class World:
 
     def _choices(self) -> list[Callable[[], None]]:
         found: list[Callable[[], None]] = []
+        if self.queues:
+            found.append(self.begin)
         if self.ready:
             found.append(self._begin_work)
         if self.working:
@@ -143,6 +161,18 @@ class World:
 
     # -- what happens by itself
 
+    def begin(self) -> None:
+        """The execution begins, if there is a place for it."""
+        at, execution = self.tick(), self.execution
+        due = execution.due is None or execution.due <= at
+        self.queues = (
+            self.flow.concurrency is not None and waits_for_place(execution) and due and self.rng.random() < 0.5
+        )
+        if self.queues:
+            self.decide(PlaceRefused(at=at, holders=("another",)), repeatable=False)
+        else:
+            self.decide(ExecutionStarted(at=at))
+
     def _begin_work(self) -> None:
         """A worker, or the loop itself, takes a task run from the queue."""
         run_id = self.ready.pop(self.rng.randrange(len(self.ready)))
@@ -160,10 +190,23 @@ class World:
 
     def _end_work(self) -> None:
         key = self.rng.choice(list(self.working))
-        told_to_stop = self.working.pop(key)
+        if self._processes.random() < 0.1:
+            self._start_process(key)
         run = self.execution.task_runs.get(key[0])
+        if run is not None and run.calls is None and self.rng.random() < self.temper.calls:
+            self.decide(answers.calls(self.rng, key, self.tick()), repeatable=False)
+            return  # it has ended when these have
+        told_to_stop = self.working.pop(key)
         answer = answers.answer(self.rng, run, self.temper, told_to_stop=told_to_stop)
+        if answer["state"] is State.FAILED and self._processes.random() < 0.05:
+            answer["survivors"] = (4711,)
         self.decide(AttemptFinished(at=self.tick(), task_run_id=key[0], epoch=key[1], **answer))
+
+    def _start_process(self, key: tuple[str, int]) -> None:
+        """An attempt tells of a process, perhaps too late."""
+        epoch = key[1] + self._processes.choice((0, 0, 0, 1))
+        process = StartedProcess(pid=epoch, started_at="boot/1", marker=key[0])
+        self.ask(ProcessStarted(at=self.tick(), task_run_id=key[0], epoch=epoch, process=process))
 
     def _evaluate(self) -> None:
         asked = self.asked.pop(self.rng.randrange(len(self.asked)))
@@ -177,15 +220,18 @@ class World:
         timer = self.timers.pop(self.rng.randrange(len(self.timers)))
         self.now = max(self.now, timer.due)
         if isinstance(timer, StartLater):
-            self.decide(ExecutionStarted(at=self.now))
+            self.begin()
         else:
             self.decide(TimerFired(at=self.now, task_run_id=timer.task_run_id, due=timer.due))
 
     def request(self, event: Event) -> None:
-        """A person asks for something, and is told when it does not fit. What is refused would move nothing."""
-        refused = refusal(self.flow, self.execution, event, self.facts)
+        """A person asks for one of the things that they have in store."""
         self.requests = max(self.requests - 1, 0)
-        self.decide(event, refused=refused)
+        self.ask(event)
+
+    def ask(self, event: Event) -> None:
+        """A person asks, and is told when it does not fit. What is refused would move nothing."""
+        self.decide(event, refused=refusal(self.flow, self.execution, event, self.facts))
 
     # -- deciding, committing, crashing
 
@@ -205,6 +251,11 @@ class World:
             once_more = decide(self.flow, self.execution, event, self.facts)
             assert once_more.execution is self.execution, "what is said twice counts once"
         self._take(decision)
+        if self._strays.random() < 0.3:
+            stray = answers.stray(self._strays, self.execution, self.now)
+            assert decide(self.flow, self.execution, stray, self.facts).execution is self.execution, (
+                f"what nobody should say moves nothing: {told(stray, None)}"
+            )
 
     def _take(self, decision: Decision) -> None:
         self._unwritten |= {run.id for run in decision.task_runs} | decision.removed
@@ -214,7 +265,7 @@ class World:
                     self.ready.append(command.task_run_id)
                 case SetTimer() | StartLater():
                     self.timers.append(command)
-                case RunTask() | StopTask() | Evaluate():
+                case RunTask() | StopTask() | AwaitFlows() | StopFlows() | Evaluate():
                     self._after_commit.append(command)
 
     def commit(self) -> None:
@@ -233,7 +284,9 @@ class World:
             match command:
                 case RunTask():
                     self.working[command.task_run_id, command.epoch] = False
-                case StopTask():
+                case AwaitFlows():
+                    self.working.setdefault((command.task_run_id, command.epoch), False)
+                case StopTask() | StopFlows():
                     key = (command.task_run_id, command.epoch)
                     if key in self.working:
                         self.working[key] = True
@@ -258,7 +311,12 @@ class World:
             assert self.execution == expected, "what was written is what is read"
         self.view = View(self.flow, self.execution)
         if not self.execution.is_over:
-            self.decide(EngineStarted(at=self.tick()))
+            self.decide(EngineStarted(at=self.tick(), survivors=self._survivors()))
+
+    def _survivors(self) -> dict[str, tuple[int, ...]]:
+        """What cannot be ended of the processes that were at work."""
+        at_work = [run for run in self.execution.in_order() if run.attempts and run.attempts[-1].ended_at is None]
+        return {run.id: (4711,) for run in at_work if self._processes.random() < 0.15}
 
     def tick(self) -> datetime:
         self.now += timedelta(milliseconds=self.rng.choice((1, 1, 10, 100)))

@@ -8,16 +8,31 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 
-from engine.model.events import KillRequested
+from engine.model.events import FlowsStarted, KillRequested, ProcessStarted
 from engine.model.execution import Execution
-from tests.simulation.invariants import changes, ends, order, persons, rounds, standing, tasks, waiting
+from tests.simulation.invariants import (
+    beginning,
+    calls,
+    changes,
+    ends,
+    losses,
+    order,
+    persons,
+    rounds,
+    standing,
+    tasks,
+    waiting,
+)
 from tests.simulation.invariants.step import PERSONS, Step, View
 
 #: Asked about every decision.
 OF_EACH_STEP = (
+    *beginning.SENTENCES,
     *changes.SENTENCES,
     *order.SENTENCES,
     *tasks.SENTENCES,
+    *calls.SENTENCES,
+    *losses.SENTENCES,
     *ends.SENTENCES,
     *waiting.SENTENCES,
     *rounds.SENTENCES,
@@ -31,7 +46,7 @@ class Broken(AssertionError):
 
 def judge(step: Step) -> None:
     """Whether a decision may be. Most events that move nothing are seen at a glance."""
-    asked = type(step.event) in PERSONS or isinstance(step.event, KillRequested)
+    asked = type(step.event) in PERSONS or isinstance(step.event, (KillRequested, FlowsStarted, ProcessStarted))
     if not (step.moved or step.decision.commands or asked):
         return
     for sentence in OF_EACH_STEP:

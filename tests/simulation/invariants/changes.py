@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from engine.model.commands import QueueTask, RunTask, SetTimer, StopTask
+from engine.model.commands import AwaitFlows, QueueTask, RunTask, SetTimer, StopTask
 from engine.model.events import (
     AttemptFinished,
     AttemptStarted,
     EngineStarted,
     Evaluated,
     ExecutionStarted,
+    FlowsStarted,
     KillRequested,
     LabelsSet,
+    PlaceRefused,
     StatusChanged,
     TimerFired,
 )
 from engine.model.execution import History
-from engine.model.flow import Container, LoopUntil, WorkingDirectory
+from engine.model.flow import LoopUntil, WorkingDirectory
 from engine.model.state import AttemptState, State, allows
 from tests.simulation.invariants.step import PERSONS, Step
 
@@ -45,6 +47,10 @@ def histories_grow(step: Step) -> Iterator[object]:
         if after[: len(before)] != before and len(before) < 100:
             yield after
         yield from (after for one, two in pairwise(after) if one.at > two.at)
+    for old, run in step.changed:
+        known = len(old.attempts)
+        if [each.epoch for each in run.attempts[:known]] != [each.epoch for each in old.attempts]:
+            yield run
     yield from (run for run in step.created if run.history[0].state is not State.CREATED)
 
 
@@ -115,15 +121,23 @@ def _is_stale(step: Step) -> bool:
     run = before.task_runs.get(event.task_run_id or "") if hasattr(event, "task_run_id") else None
     match event:
         case ExecutionStarted():
-            return before.state is not State.CREATED or (before.due is not None and before.due > event.at)
+            waits = before.state in (State.CREATED, State.QUEUED)
+            return not waits or (before.due is not None and before.due > event.at)
+        case PlaceRefused():
+            return before.state is not State.CREATED
         case AttemptStarted():
-            return run is None or event.epoch != run.epoch + 1 or run.is_terminal or run.state is State.RUNNING
+            waits = (
+                run is not None and run.state in (State.CREATED, State.RESTARTED, State.RETRYING) and run.due is None
+            )
+            return run is None or event.epoch != run.epoch + 1 or not waits
         case AttemptFinished():
             if run is None or run.is_terminal:
                 return True
             works = run.state in (State.RUNNING, State.KILLING)
             claims = event.started_at is not None and event.epoch == run.epoch + 1 and not works
             return not claims and (event.epoch != run.epoch or not works)
+        case FlowsStarted():
+            return run is None or event.epoch != run.epoch or run.state not in (State.RUNNING, State.KILLING)
         case TimerFired():
             return run is None or run.due != event.due or run.is_terminal
         case Evaluated():
@@ -165,6 +179,11 @@ def commands_fit(step: Step) -> Iterator[object]:
                 run = step.after.runs.get(command.task_run_id)
                 if run is None or run.state is not State.KILLING or run.epoch != command.epoch:
                     yield command
+            case AwaitFlows():
+                run = step.after.runs.get(command.task_run_id)
+                waits = run is not None and run.calls is not None and run.state in (State.RUNNING, State.KILLING)
+                if run is None or not waits or run.epoch != command.epoch:
+                    yield command
             case SetTimer():
                 run = step.after.runs.get(command.task_run_id)
                 if run is None or run.due != command.due:
@@ -186,8 +205,11 @@ def only_rounds_and_restarts_remove(step: Step) -> Iterator[object]:
 
 
 def a_due_time_is_waited_for(step: Step) -> Iterator[object]:
-    """Only what is RETRYING or PAUSED has a due time."""
-    yield from (run for run in step.touched if run.due and run.state not in (State.RETRYING, State.PAUSED))
+    """Only what is RETRYING or PAUSED has a due time, and what waits for executions that it began."""
+    for run in step.touched:
+        calls = run.state is State.RUNNING and run.calls is not None
+        if run.due and run.state not in (State.RETRYING, State.PAUSED) and not calls:
+            yield run
 
 
 def what_a_task_run_is_stays(step: Step) -> Iterator[object]:
@@ -206,31 +228,8 @@ def a_disabled_task_has_no_run(step: Step) -> Iterator[object]:
     yield from (run for run in step.created if step.after.task(run).disabled)
 
 
-def a_crash_loses_attempts(step: Step) -> Iterator[object]:
-    """After a crash no attempt is open; what ran is LOST and runs again, or has failed after too many deaths."""
-    if type(step.event) is not EngineStarted:
-        return
-    for old in step.before.runs.values():
-        run = step.after.runs.get(old.id)
-        if run is None or isinstance(step.after.task(old), Container) or old.is_terminal or step.stops:
-            continue
-        if run.attempts and run.attempts[-1].state is AttemptState.STARTED:
-            yield run
-        if old.state is State.RUNNING:
-            restarts = (entry.at for entry in run.history if entry.state is State.RESTARTED)
-            begun = max(restarts, default=run.history[0].at)
-            lost = sum(each.state is AttemptState.LOST for each in run.attempts if each.started_at >= begun)
-            failed = State.WARNING if step.after.task(run).allow_failure else State.FAILED
-            failed = State.SUCCESS if failed is State.WARNING and step.after.task(run).allow_warning else failed
-            if run.attempts[-1].state is not AttemptState.LOST or run.state is not (
-                failed if lost >= 3 else State.CREATED
-            ):
-                yield run
-
-
 SENTENCES = (
     legal_changes, histories_grow, ends_are_final, epochs_rise, reopened_under_a_new_epoch,
     attempts_and_states_agree, one_success, stale_moves_nothing, told_is_what_changed, commands_fit,
     only_rounds_and_restarts_remove, a_due_time_is_waited_for, what_a_task_run_is_stays, a_disabled_task_has_no_run,
-    a_crash_loses_attempts,
 )  # fmt: skip

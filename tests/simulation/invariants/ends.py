@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.model.commands import StopFlows, StopTask
+from engine.core.rendering import APPLYING
+from engine.model.commands import Evaluate, StopFlows, StopTask
 from engine.model.conditions import ExecutionStatus
 from engine.model.events import (
+    AttemptFinished,
     EngineStarted,
     Evaluated,
     KillRequested,
+    PlaceRefused,
     RestartRequested,
     StatusChanged,
     TaskRunChanged,
@@ -45,7 +48,9 @@ def containers_sum_up(step: Step) -> Iterator[object]:
             allowed.add(State.CANCELLED)
         if run.state not in allowed:
             yield run, allowed
-        if run.error is None and run.state is not State.KILLED and not reference.is_complete(step.after, run):
+        timed_out = isinstance(task, Pause) and reference.expired(run) in ("TIMEOUT", "FAIL")
+        whole = (run.error is None or timed_out) and run.state not in (State.KILLED, State.CANCELLED)
+        if whole and not reference.is_complete(step.after, run):
             yield run, "not all of it has run"
 
 
@@ -58,10 +63,10 @@ def containers_end_as_they_are_stopped(step: Step) -> Iterator[object]:
         task = step.after.task(run)
         if old is None or not isinstance(task, Container) or step.after.place(run).after:
             continue
-        if old.state is State.KILLING or ending is None:
+        told = State.KILLING in [entry.state for entry in run.history[len(old.history) - 1 :]]
+        expected = State.FAILED if ending is State.RETRIED else ending or State.KILLED
+        if told:
             expected = State.KILLED
-        else:
-            expected = State.FAILED if ending is State.RETRIED else ending
         if run.state is not reference.softened(task, expected):
             yield run, expected
 
@@ -71,18 +76,21 @@ def executions_sum_up(step: Step) -> Iterator[object]:
     before, after = step.before.execution, step.after.execution
     if before.is_terminal or not after.is_terminal:
         return
+    if isinstance(step.event, PlaceRefused) or (before.state is State.CREATED and before.ending is not None):
+        return  # it has never begun
     expected = reference.scope_end(step.after, None)
     killed = any(entry.state is State.KILLING for entry in after.history[len(before.history) - 1 :])
     if killed or after.ending is not None or before.ending is not None:
         expected = after.ending or State.KILLED
     elif not reference.is_complete(step.after, None):
         yield "not all of it has run"
-    fails = bool(step.flow.outputs) and step.flow.outputs[0].value == FAILS and expected is not State.KILLED
-    if step.flow.outputs and isinstance(step.event, Evaluated) and step.event.task_run_id is None:
+    tells = bool(step.flow.outputs) and expected not in (State.KILLED, State.RETRIED)
+    fails = tells and step.flow.outputs[0].value == FAILS
+    if tells and isinstance(step.event, Evaluated) and step.event.task_run_id is None:
         fails = fails or step.event.error is not None
     if after.state is not (State.FAILED if fails else expected):
         yield after.state, expected
-    if (after.outputs is None) is (bool(step.flow.outputs) and not fails and after.state is not State.KILLED):
+    if (after.outputs is None) is (tells and not fails):
         yield after.outputs
     yield from (run for run in step.after.runs.values() if not run.is_terminal and not step.after.place(run).after)
 
@@ -106,6 +114,8 @@ def all_that_comes_after_has_run(step: Step) -> Iterator[object]:
     before, after = step.before.execution, step.after.execution
     if before.is_over or not after.is_over:
         return
+    if after.state is State.RETRIED:
+        return  # the next one sees to it
     late = step.after.scope(None, None, "afterExecution")
     expected = len(step.flow.tree.enabled(None, "afterExecution"))
     stopped = any(run.state in (State.FAILED, State.KILLED) for run in late) or isinstance(step.event, KillRequested)
@@ -143,6 +153,8 @@ def a_kill_is_final(step: Step) -> Iterator[object]:
             yield after.ending
         if not (after.state is State.KILLING or after.is_terminal):
             yield after.state
+        waiting = (State.CREATED, State.PAUSED, State.RETRYING, State.RESTARTED)
+        yield from (run for old, run in step.ended if old and old.state in waiting and run.state is not State.KILLED)
         for run in step.after.runs.values():
             late = step.after.place(run).after and run.id not in step.before.runs
             if not run.is_terminal and run.state is not State.KILLING and not late:
@@ -161,6 +173,29 @@ def whoever_is_stopped_is_told(step: Step) -> Iterator[object]:
         stopped = run.state is State.KILLING and old.state is not State.KILLING
         if stopped and not isinstance(step.after.task(run), Container) and run.id not in told:
             yield run
+
+
+def what_waits_at_an_exit_is_killed(step: Step) -> Iterator[object]:
+    """What has not begun when a task ends the execution is KILLED."""
+    event = step.event
+    exits = isinstance(event, AttemptFinished) and event.effects is not None and event.effects.ending is not None
+    for old, run in step.ended if exits and step.after.is_stopping else ():
+        waited = old is not None and old.state in (State.CREATED, State.RETRYING, State.RESTARTED)
+        answered = isinstance(event, AttemptFinished) and run.id == event.task_run_id
+        if waited and not answered and run.state is not State.KILLED:
+            yield run
+
+
+def listeners_are_asked_about_once(step: Step) -> Iterator[object]:
+    """Whether listeners apply is asked when `afterExecution` has ended and while not all of them have begun."""
+    if any(isinstance(each, Evaluate) and each.name == APPLYING for each in step.decision.commands):
+        groups = [f"listeners.{index}" for index, _ in enumerate(step.flow.listeners)]
+        late = step.after.scope(None, None, "afterExecution")
+        due = len(step.flow.tree.enabled(None, "afterExecution"))
+        if len(late) < due and not any(run.state is State.FAILED for run in late):
+            yield late
+        if all(step.after.scope(None, None, group) for group in groups):
+            yield groups
 
 
 def choices_are_kept(step: Step) -> Iterator[object]:
@@ -238,5 +273,6 @@ def a_takeover_is_no_news(step: Step) -> Iterator[object]:
 SENTENCES = (
     containers_sum_up, containers_end_as_they_are_stopped, executions_sum_up, ended_means_ended,
     all_that_comes_after_has_run, listeners_run_if_they_apply, a_kill_is_final, whoever_is_stopped_is_told,
-    choices_are_kept, loops_need_values, restart_keeps_what_is_good, a_takeover_is_no_news,
+    what_waits_at_an_exit_is_killed, listeners_are_asked_about_once, choices_are_kept, loops_need_values,
+    restart_keeps_what_is_good, a_takeover_is_no_news,
 )  # fmt: skip

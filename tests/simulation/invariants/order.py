@@ -235,7 +235,8 @@ def nothing_starts_while_held(step: Step) -> Iterator[object]:
     yield from step.removed
     for old, run in step.changed:
         answered = old.state in (State.RUNNING, State.KILLING) and not step.after.is_container(run)
-        if not answered and not step.reopens:
+        given_up = run.state is State.KILLED and step.after.is_stopping
+        if not (answered or given_up or step.reopens):
             yield run
 
 

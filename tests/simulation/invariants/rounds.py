@@ -56,4 +56,19 @@ def a_folder_is_filled_first(step: Step) -> Iterator[object]:
             yield run
 
 
-SENTENCES = (a_loop_is_cut_off_where_it_breaks, a_folder_is_filled_first)
+def a_folder_is_looked_through_last(step: Step) -> Iterator[object]:
+    """A folder that gives files ends with a worker's answer, unless it was never opened, was killed, or is lost."""
+    event = step.event
+    if step.stops or step.reopens or isinstance(event, EngineStarted):
+        return
+    for _, run in step.ended:
+        task = step.after.task(run)
+        if not isinstance(task, WorkingDirectory) or not task.output_files:
+            continue
+        answered = isinstance(event, Evaluated) and (event.task_run_id, event.name) == (run.id, "folder")
+        opened = State.RUNNING in [entry.state for entry in run.history[-2:]]
+        if opened and run.state is not State.KILLED and not answered:
+            yield run
+
+
+SENTENCES = (a_loop_is_cut_off_where_it_breaks, a_folder_is_filled_first, a_folder_is_looked_through_last)

@@ -146,7 +146,7 @@ class Step:
         new = after.history[len(before.history) :]
         kills = isinstance(self.event, KillRequested) or any(entry.state is State.KILLING for entry in new)
         effects = self.event.effects if isinstance(self.event, AttemptFinished) else None
-        exits = effects is not None and effects.ending is not None
+        exits = (effects is not None and effects.ending is not None) or bool(self.decision.begun)
         return kills or exits or self.before.is_stopping or self.after.is_stopping
 
     @cached_property

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+from engine.model.commands import WriteLog
 from engine.model.duration import parse_duration
-from engine.model.events import AttemptFinished, EngineStarted, LabelsSet, TimerFired
+from engine.model.events import AttemptFinished, EngineStarted, Evaluated, FlowsStarted, LabelsSet, TimerFired
 from engine.model.execution import Attempt, TaskRun
 from engine.model.flow import Container, Retry
 from engine.model.state import AttemptState, State
@@ -31,7 +32,7 @@ def _answered(step: Step) -> tuple[TaskRun, TaskRun, AttemptFinished] | None:
     return (old, run, event) if old is not None and run is not None and old != run else None
 
 
-def _policy(view: View, run: TaskRun) -> Retry | None:
+def policy_of(view: View, run: TaskRun) -> Retry | None:
     """The task's own retry, else that of the nearest container that has one, else the flow's."""
     around = [view.task(run), *(view.task(up) for up in view.up(run))]
     return next((task.retry for task in around if task.retry is not None), view.flow.retry)
@@ -46,16 +47,18 @@ def _counted(run: TaskRun) -> list[Attempt]:
 def _wait(step: Step, old: TaskRun, event: AttemptFinished) -> tuple[float, float] | None:
     """Least and most seconds until the next attempt; None when there is none."""
     ending = step.before.is_stopping and not step.before.place(old).after
-    if event.state is not State.FAILED or old.state is State.KILLING or ending:
+    if event.state is not State.FAILED or old.state is State.KILLING or ending or event.survivors:
         return None
     if event.retry_after is not None:
         return event.retry_after, event.retry_after
-    policy = _policy(step.before, old)
+    policy = policy_of(step.before, old)
     before = _counted(old)
     made = len(before) + (old.state is not State.RUNNING)
-    if policy is None or (policy.max_attempt is not None and made >= policy.max_attempt):
+    if policy is None or policy.behavior != "RETRY_FAILED_TASK":
         return None
-    wait = _interval(policy, made)
+    if policy.max_attempt is not None and made >= policy.max_attempt:
+        return None
+    wait = interval_of(policy, made)
     if policy.max_duration is not None:
         first = before[0].started_at if before else event.started_at
         assert first is not None
@@ -65,7 +68,7 @@ def _wait(step: Step, old: TaskRun, event: AttemptFinished) -> tuple[float, floa
     return wait
 
 
-def _interval(policy: Retry, made: int) -> tuple[float, float]:
+def interval_of(policy: Retry, made: int) -> tuple[float, float]:
     def seconds(text: str | None) -> float:
         return parse_duration(text).total_seconds() if text is not None else 0.0
 
@@ -84,7 +87,9 @@ def an_answer_is_the_state(step: Step) -> Iterator[object]:
     if found is None:
         return
     old, run, event = found
-    if run.attempts[-1].state is not ATTEMPTS[event.state] or run.attempts[-1].ended_at != event.at:
+    attempt = run.attempts[-1]
+    told = (attempt.state, attempt.ended_at, attempt.error, attempt.log_file)
+    if told != (ATTEMPTS[event.state], event.at, event.error, event.log_file):
         yield run
     if not run.is_terminal:
         return
@@ -93,7 +98,7 @@ def an_answer_is_the_state(step: Step) -> Iterator[object]:
         expected = State.FAILED if event.state is State.FAILED else State.KILLED
     else:
         state = event.state
-        policy = _policy(step.before, old)
+        policy = policy_of(step.before, old)
         if state is State.SUCCESS and len(_counted(run)) > 1 and policy is not None and policy.warning_on_retry:
             state = State.WARNING
         if event.effects is not None and event.effects.ending is not None:
@@ -101,6 +106,18 @@ def an_answer_is_the_state(step: Step) -> Iterator[object]:
         expected = softened(step.after.task(run), state)
     if run.state is not expected or (run.outputs or None) != (event.outputs or None):
         yield run, expected
+
+
+def failures_are_told(step: Step) -> Iterator[object]:
+    """Why a task failed stands in its log, once; nothing else stands there as an error."""
+    lines = [each for each in step.decision.commands if isinstance(each, WriteLog) and each.level == "ERROR"]
+    errors = [(each.task_run_id, each.message) for each in lines if each.task_run_id is not None]
+    found = _answered(step)
+    if found is None:
+        return
+    _, run, event = found
+    if errors.count((run.id, event.error or "")) != (run.is_terminal and event.error is not None):
+        yield run, lines
 
 
 def retries_follow_the_policy(step: Step) -> Iterator[object]:
@@ -137,6 +154,27 @@ def run_if_decides(step: Step) -> Iterator[object]:
             yield run
         if task.run_if in (None, "true") and run.state is State.SKIPPED:
             yield run
+    event = step.event
+    asked = step.after.runs.get(event.task_run_id or "") if isinstance(event, Evaluated) and step.moved else None
+    if not isinstance(event, Evaluated) or event.name != "runIf" or asked is None:
+        return
+    run, task = asked, step.after.task(asked)
+    if (run.state is State.SKIPPED) is not (event.value == "false" and event.error is None):
+        yield run, event
+    if event.error is not None and run.state is not softened(task, State.FAILED):
+        yield run
+
+
+def why_it_cannot_be_evaluated_is_told(step: Step) -> Iterator[object]:
+    """What waits for an answer and gets none says which question it was; work that failed speaks for itself."""
+    event = step.event
+    run = step.after.runs.get(event.task_run_id or "") if isinstance(event, Evaluated) and step.moved else None
+    if not isinstance(event, Evaluated) or event.error is None or run is None or not run.is_terminal or step.stops:
+        return
+    if run.error != (
+        event.error if event.name == "folder" else f"`{event.name}` could not be evaluated: {event.error}"
+    ):
+        yield run
 
 
 def begun_only_when_it_may(step: Step) -> Iterator[object]:
@@ -151,10 +189,13 @@ def begun_only_when_it_may(step: Step) -> Iterator[object]:
 
 
 def only_answers_end_a_running_task(step: Step) -> Iterator[object]:
-    """A task at work ends only by its own answer, or with its engine."""
+    """A task at work ends only by its own answer, or with its engine, or when it waits too long for executions."""
     for old, run in step.changed:
         at_work = old.state in (State.RUNNING, State.KILLING) and not step.after.is_container(run)
-        answered = isinstance(step.event, AttemptFinished) and step.event.task_run_id == run.id
+        told = isinstance(step.event, (AttemptFinished, FlowsStarted)) or (
+            isinstance(step.event, TimerFired) and old.calls is not None
+        )
+        answered = told and step.event.task_run_id == run.id
         if at_work and run.is_terminal and not (answered or isinstance(step.event, EngineStarted)):
             yield run
 
@@ -222,6 +263,7 @@ def leaves_and_containers(step: Step) -> Iterator[object]:
 
 
 SENTENCES = (
-    an_answer_is_the_state, retries_follow_the_policy, retrying_ends_on_time, run_if_decides, begun_only_when_it_may,
-    only_answers_end_a_running_task, effects_happen_once, an_exit_ends_the_execution, leaves_and_containers,
+    an_answer_is_the_state, failures_are_told, retries_follow_the_policy, retrying_ends_on_time, run_if_decides,
+    why_it_cannot_be_evaluated_is_told, begun_only_when_it_may, only_answers_end_a_running_task, effects_happen_once,
+    an_exit_ends_the_execution, leaves_and_containers,
 )  # fmt: skip

@@ -15,7 +15,7 @@ from engine.model.events import (
 )
 from engine.model.execution import TaskRun
 from engine.model.flow import Container, LoopUntil, Pause
-from engine.model.state import State
+from engine.model.state import AttemptState, State
 from engine.model.tree import ON_PAUSE
 from tests.simulation.invariants import reference
 from tests.simulation.invariants.step import OUTSIDE, REOPENING, Step, View
@@ -62,7 +62,8 @@ def what_is_said_on_pause_runs(step: Step) -> Iterator[object]:
 def paused_means_waiting(step: Step) -> Iterator[object]:
     """An execution is PAUSED if, and only if, a person holds it or all that is left in it waits."""
     execution = step.after.execution
-    if not step.moved or execution.is_terminal or step.after.is_stopping or execution.state is State.CREATED:
+    begun = execution.state not in (State.CREATED, State.QUEUED)
+    if not step.moved or execution.is_terminal or step.after.is_stopping or not begun:
         return
     waits = any(run.state is State.PAUSED for run in step.after.runs.values())
     works = any(_works(step.after, run) for run in step.after.runs.values())
@@ -109,7 +110,8 @@ def pauses_end_as_told(step: Step) -> Iterator[object]:
                     if State.CANCELLED not in (step.after.execution.ending, step.after.execution.state):
                         yield run, step.after.execution.ending
                 elif expires == "CANCEL":
-                    if not step.stops and run.state is not State.CANCELLED:
+                    beside = any(not each.is_terminal for each in step.after.scope(run.id, None, ON_PAUSE))
+                    if not step.stops and run.state is not (State.RUNNING if beside else State.CANCELLED):
                         yield run, expires
                 elif run.state in (State.FAILED, State.CANCELLED) and not step.after.children.get(run.id):
                     yield run, expires
@@ -131,19 +133,31 @@ def a_resume_resumes(step: Step) -> Iterator[object]:
     if step.before.execution.held:
         if step.after.execution.held:
             yield step.after.execution
+        yield from (run for _, run in step.changed if "resumed" in (run.outputs or {}) and not run.is_terminal)
         return
-    pauses = [run for run in step.before.runs.values() if run.state is State.PAUSED and _is_pause(step.before, run)]
+    pauses = [run for run in step.before.runs.values() if run.state is State.PAUSED and _asks(step.before, run)]
     meant = [run for run in pauses if event.task_run_id in (None, run.id)]
-    first = min(meant, key=lambda run: run.seq)
-    resumed = step.after.runs.get(first.id)  # None: with it ended the round of the loop that it stood in
+    if not meant:
+        yield event
+        return
+    # None: with it ended the round of the loop that it stood in.
+    resumed = step.after.runs.get(min(meant, key=lambda run: run.seq).id)
     if resumed is not None and resumed.state is State.PAUSED:
         yield resumed
-    if resumed is not None and event.inputs is not None and (resumed.outputs or {}).get("onResume") != event.inputs:
+    if resumed is not None and not isinstance(step.after.task(resumed), Pause):
+        return  # it was lost, and begins again
+    outputs = resumed.outputs or {} if resumed is not None else {}
+    who = {"by": event.by} if event.by is not None else {}
+    if resumed is not None and {**outputs.get("resumed", {}), "on": ...} != {**who, "on": ...}:
+        yield resumed, who
+    if resumed is not None and outputs.get("onResume") != event.inputs:
         yield resumed
 
 
-def _is_pause(view: View, run: TaskRun) -> bool:
-    return isinstance(view.task(run), Pause)
+def _asks(view: View, run: TaskRun) -> bool:
+    """Whether it waits for a person: a pause, or what was lost with its engine."""
+    lost = bool(run.attempts) and run.attempts[-1].state is AttemptState.LOST
+    return lost or isinstance(view.task(run), Pause)
 
 
 def loops_until_the_condition_holds(step: Step) -> Iterator[object]:
