@@ -1,6 +1,7 @@
 """How many small mistakes in the core does the simulator see? Makes them one at a time, and plays seeds until one is.
 
     .venv/bin/python bench/core_mutations.py [--seeds 150] [--only settle] [--also tests/unit/core tests/golden]
+                                             [--again]
 
 A mutant is a function of `engine/core` with one thing wrong: a comparison or a condition turned round, `and` for `or`,
 a number one off, another state, a statement left out. Each is tried in a process of its own with a time limit. A
@@ -8,7 +9,10 @@ mutant is killed when a seed breaks a sentence or when the time is over.
 Those that live are printed with their place: either a sentence is missing, or the mutant means the same.
 
 `--also` names tests that judge those that live, `--limit` how many of these at most, taken evenly. They are collected
-once, and stop at the first failure.
+once; of them only those are run that call the mutant's function, up to the first failure.
+
+What is known to mean the same stands in `core_mutations_equivalent.toml`, with the reason. It is left out; with
+`--again` it is tried too, and what dies of it does not belong there.
 """
 
 from __future__ import annotations
@@ -17,22 +21,27 @@ import argparse
 import ast
 import copy
 import inspect
+import json
 import os
 import pkgutil
 import signal
 import sys
+import threading
 import time
+import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from importlib import import_module
+from itertools import pairwise, takewhile
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
 
 import engine.core
 from tests.simulation.found import FOUND
@@ -43,12 +52,15 @@ from tests.simulation.seeds import world
 LIMIT = 30
 #: Of one mutant and the other tests, in seconds.
 LIMIT_ALSO = 60
+EQUIVALENT = Path(__file__).with_name("core_mutations_equivalent.toml")
 #: What the simulator does not play: values and contexts, other executions, promises about time, and when flows start.
 ELSEWHERE = (
-    "admission", "calling", "checks", "coercion", "conditions", "context", "inputs", "labels", "renewal", "rendering",
-    "replaying", "rounds", "schedule", "sla", "topology",
+    "admission", "calling", "checks", "coercion", "conditions", "context", "idempotency", "inputs", "labels", "renewal",
+    "rendering", "replaying", "rounds", "schedule", "sla", "topology", "triggering",
 )  # fmt: skip
 KILLED, LIVES, TIMED_OUT = range(3)
+#: So many words of the source before and after a change are told with it.
+AROUND = 5
 OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt,
     ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
@@ -63,7 +75,22 @@ TAKEN_FOR = {
 class Mutant(NamedTuple):
     function: Callable[..., Any]
     tree: ast.Module
-    what: str  #: file, line and change
+    line: int
+    change: str
+
+    @property
+    def name(self) -> str:
+        """The same wherever in its file the function stands."""
+        return f"{key_of(self.function.__code__)}: {self.change}"
+
+    def __str__(self) -> str:
+        return f"{Path(self.function.__code__.co_filename).relative_to(ROOT)}:{self.line} {self.name}"
+
+
+def key_of(code: CodeType) -> str:
+    """The name of a function of the core, such as `flowable.dag.nexts`."""
+    module = Path(code.co_filename).relative_to(Path(engine.core.__file__ or "").parent).with_suffix("")
+    return ".".join((*module.parts, code.co_qualname))
 
 
 def functions(only: str | None) -> Iterator[Callable[..., Any]]:
@@ -89,22 +116,28 @@ def functions_of(module: ModuleType) -> Iterator[Callable[..., Any]]:
 
 def mutants(function: Callable[..., Any]) -> Iterator[Mutant]:
     """A function with one thing wrong, for each thing."""
-    tree = ast.parse(source_of(function))
+    tree, told = ast.parse(source_of(function)), Counter[str]()
+    before = ast.unparse(tree).split()
     for index, node in enumerate(ast.walk(tree)):
         for number, _ in enumerate(changes(node)):
             other = copy.deepcopy(tree)
             there = next(each for position, each in enumerate(ast.walk(other)) if position == index)
-            before = text(there)
-            change = list(changes(there))[number]
-            change()
-            after = text(there)
+            list(changes(there))[number]()
+            change = difference(before, ast.unparse(other).split())
+            told[change] += 1
             line = function.__code__.co_firstlineno + getattr(node, "lineno", 1) - 1
-            place = f"{Path(function.__code__.co_filename).relative_to(Path.cwd())}:{line} {function.__qualname__}"
-            yield Mutant(function, other, f"{place}: {before}  ->  {after}")
+            yield Mutant(function, other, line, change if told[change] == 1 else f"{change} ({told[change]})")
 
 
-def text(node: ast.AST) -> str:
-    return " ".join(ast.unparse(node).split())[:110]
+def difference(before: list[str], after: list[str]) -> str:
+    """The words that are others now, with a few around them."""
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False)))
+    left, right = before[same:], after[same:]
+    pairs = zip(reversed(left), reversed(right), strict=False)
+    last = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    old, new = (" ".join(each[: len(each) - last]) for each in (left, right))
+    start, end = before[max(same - AROUND, 0) : same], left[len(left) - last :][:AROUND]
+    return " ".join((*start, f"[{old} -> {new}]", *end))
 
 
 def changes(node: ast.AST) -> Iterator[Callable[[], None]]:
@@ -166,7 +199,10 @@ def survives(mutant: Mutant, seeds: int) -> bool:
 
 
 class OtherTests:
-    """A plugin of pytest that runs what was collected once for each mutant, each time in a process of its own."""
+    """A plugin of pytest that runs what was collected once for each mutant, each time in a process of its own.
+
+    Only the tests that call a mutant's function can tell it from the original, so only these are run.
+    """
 
     def __init__(self, judged: list[Mutant]) -> None:
         self.judged = judged
@@ -174,21 +210,61 @@ class OtherTests:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        if trial(lambda: passes(session), LIMIT_ALSO) != LIVES:
+        callers = callers_of_functions(session)
+        if callers is None:
             return True
         for mutant in self.judged:
-            end = trial(lambda mutant=mutant: passes(session, mutant), LIMIT_ALSO)  # type: ignore[misc]
+            items = [session.items[number] for number in callers.get(key_of(mutant.function.__code__), ())]
+            end = trial(lambda mutant=mutant, items=items: passes(session, items, mutant), LIMIT_ALSO)  # type: ignore[misc]
             self.told[end] += 1
             if end == LIVES:
-                print(f"lives on  {mutant.what}", flush=True)
+                print(f"lives on  {mutant}", flush=True)
         return True
 
 
-def passes(session: pytest.Session, mutant: Mutant | None = None) -> bool:
-    """Whether all collected tests pass, with a mutant in place."""
+def callers_of_functions(session: pytest.Session) -> dict[str, list[int]] | None:
+    """Of each function of the core, the numbers of the tests that call it; None when not all tests pass."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with open(writing, "w") as answer:
+            json.dump(traced(session), answer)
+            answer.flush()
+            os._exit(0)
+    os.close(writing)
+    with open(reading) as answer:
+        text = answer.read()
+    os.waitpid(child, 0)
+    return json.loads(text) if text else None
+
+
+def traced(session: pytest.Session) -> dict[str, list[int]] | None:
+    folder = str(Path(engine.core.__file__ or "").parent)
+    found: dict[str, list[int]] = {}
+    for number, item in enumerate(session.items):
+        called: set[CodeType] = set()
+
+        def see(frame: FrameType, event: str, argument: object, called: set[CodeType] = called) -> None:
+            if frame.f_code.co_filename.startswith(folder):
+                called.add(frame.f_code)
+
+        threading.settrace(see)
+        sys.settrace(see)
+        passed = passes(session, [item])
+        sys.settrace(None)
+        if not passed:
+            print(f"fails without a mutant  {item.nodeid}", flush=True)
+            return None
+        for code in called:
+            found.setdefault(key_of(code), []).append(number)
+    return found
+
+
+def passes(session: pytest.Session, items: list[pytest.Item], mutant: Mutant | None = None) -> bool:
+    """Whether some tests pass, with a mutant in place."""
     run = session.config.hook.pytest_runtest_protocol
     with planted(mutant.function, compiled(mutant.function, mutant.tree)) if mutant else nullcontext():
-        for item, following in zip(session.items, [*session.items[1:], None], strict=True):
+        for item, following in pairwise([*items, None]):
             run(item=item, nextitem=following)
             if session.testsfailed:
                 return False
@@ -211,28 +287,43 @@ def judge_also(survivors: list[Mutant], targets: list[str], limit: int | None) -
     )
 
 
+def known_equivalent() -> set[str]:
+    """The names of the mutants that mean the same."""
+    groups = tomllib.loads(EQUIVALENT.read_text())["equivalent"]
+    return {name for group in groups for name in group["mutants"]}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--seeds", type=int, default=150)
     parser.add_argument("--only", help="a part of a module's name")
     parser.add_argument("--also", nargs="+", metavar="PYTEST_TARGET", help="tests that judge what lives")
     parser.add_argument("--limit", type=int, help="how many of what lives `--also` judges at most")
+    parser.add_argument("--again", action="store_true", help="try what is known to mean the same, too")
     options = parser.parse_args()
     for seed in range(20):
         world(seed).live()  # what is loaded now is loaded once
-    start, told, survivors = time.monotonic(), Counter[int](), list[Mutant]()
-    for function in functions(options.only):
-        for mutant in mutants(function):
-            end = trial(lambda mutant=mutant: survives(mutant, options.seeds), LIMIT)  # type: ignore[misc]
-            told[end] += 1
-            if end == LIVES:
-                survivors.append(mutant)
-                print(f"lives  {mutant.what}", flush=True)
+    same, start, told, survivors = known_equivalent(), time.monotonic(), Counter[int](), list[Mutant]()
+    made = [mutant for function in functions(options.only) for mutant in mutants(function)]
+    if options.only is None:
+        for name in sorted(same - {mutant.name for mutant in made}):
+            print(f"is no mutant any more  {name}")
+    left_out = set() if options.again else same
+    for mutant in made:
+        if mutant.name in left_out:
+            continue
+        end = trial(lambda mutant=mutant: survives(mutant, options.seeds), LIMIT)  # type: ignore[misc]
+        told[end] += 1
+        if end == LIVES and mutant.name not in same:
+            survivors.append(mutant)
+            print(f"lives  {mutant}", flush=True)
+        elif end != LIVES and mutant.name in same:
+            print(f"does not mean the same  {mutant}", flush=True)
     dead = told[KILLED] + told[TIMED_OUT]
-    share = dead / max(told.total(), 1)
     print(
-        f"{told.total()} mutants: {dead} killed ({told[TIMED_OUT]} by the time limit), {told[LIVES]} live; "
-        f"{share:.1%} in {time.monotonic() - start:.0f} s, at most {options.seeds} seeds each",
+        f"{len(made)} mutants: {sum(mutant.name in same for mutant in made)} mean the same, {dead} killed "
+        f"({told[TIMED_OUT]} by the time limit), {len(survivors)} live; "
+        f"{time.monotonic() - start:.0f} s, at most {options.seeds} seeds each",
         flush=True,
     )
     if options.also and survivors:
