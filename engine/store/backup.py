@@ -88,6 +88,9 @@ def restore(url: str, backup: Path, at: datetime) -> Restored:
             kept = _put_away(path, at)
             os.replace(draft, path)
             _sync(path.parent)
+        except OSError as error:
+            reason = error.strerror or error
+            raise StoreError(f"cannot restore {path}: {reason}", hint="What was there is still there.") from error
         finally:
             _remove(draft)
     finally:

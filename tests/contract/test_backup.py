@@ -13,8 +13,9 @@ import pytest
 from engine.errors import NotFound, StoreBusy, StoreError, UsageError
 from engine.model.scheduling import TriggerState
 from engine.ports import ExecutionFilter
-from engine.store import db_check, open_store
+from engine.store import db_check, open_store, schema
 from engine.store.backup import Backup, back_up, restore
+from engine.store.opening import open_database
 from engine.store.sqlite import repair_hint
 from tests.contract.builders import NOON, a_line, a_task_run, an_execution, at, created
 
@@ -269,6 +270,25 @@ def test_the_triggers_of_a_copy_begin_anew(url: str, tmp_path: Path) -> None:
     store.close()
 
 
+def test_a_restore_that_breaks_off_leaves_what_was_there(
+    url: str, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(url, "a")
+    copy = back_up(url, tmp_path / "copy.db", NOON).file
+    fill(url, "b")
+
+    def fails(source: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken, pytest.raises(StoreError, match="No space left"):
+        broken.setattr(os, "replace", fails)
+        restore(url, copy, NOON)
+    assert held(url) == ["a", "b"]
+    assert not [name for name in names(file.parent) if name.endswith(".restoring")]
+    restore(url, copy, NOON)
+    assert held(url) == ["a"]
+
+
 def test_advice_names_the_newest_backup_that_is_whole(url: str, file: Path) -> None:
     fill(url, "a")
     assert "No backup is beside it" in repair_hint(file)
@@ -277,3 +297,17 @@ def test_advice_names_the_newest_backup_that_is_whole(url: str, file: Path) -> N
         os.utime(backup, (seconds, seconds))
     file.with_name("penstock.db.20260301T120500Z.backup.0a1b2c3d.part").touch()  # a crash left it
     assert str(backups[1]) in repair_hint(file)
+
+
+@pytest.mark.parametrize("version", ["0001", "0003"])
+def test_a_database_of_an_older_version_has_backups_too(url: str, file: Path, tmp_path: Path, version: str) -> None:
+    file.parent.mkdir(mode=0o700)
+    database = open_database(url, owner=True)
+    with database.migrating() as connection:
+        schema.upgrade(connection, schema.migrations_folder(), version)
+    database.close()
+    copy = back_up(url, tmp_path / "copy.db", NOON).file
+    restore(url, copy, at(60))
+    assert db_check(url).version == version
+    assert held(url) == []  # which migrates it
+    assert meta(url, "restored") == at(60).isoformat()
