@@ -61,11 +61,13 @@ class Timed:
     def __init__(self, store: SqlStore) -> None:
         self.store = store
         self.seconds: list[float] = []
+        self.cpu: list[float] = []  #: without the disk, and without what else this machine was doing
 
     def __call__(self, write: Write) -> int:
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), time.thread_time()
         done = write.perform(self.store)
         self.seconds.append(time.perf_counter() - began)
+        self.cpu.append(time.thread_time() - cpu)
         return done
 
 
@@ -107,6 +109,7 @@ def main(count: int) -> None:
         writer.join()
         print(f"swept {swept.executions:,} executions in {took:.0f} s while others wrote")
         print(told("  transactions of the sweep", timed.seconds))
+        print(told("  their own CPU time", timed.cpu))
         print(told("  commits of others meanwhile", commits))
         print(f"  the file: {file.stat().st_size / 1e6:.0f} MB")
         for turn in range(1, 6):
