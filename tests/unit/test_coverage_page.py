@@ -12,7 +12,8 @@ from engine.catalog import Catalog
 from engine.dialect import unsupported
 from engine.model.flow import CONTAINERS, Container, Flow, FlowOutput, PluginDefault, Retry, Task
 from engine.model.inputs import INPUT_TYPES
-from engine.model.listeners import Listener
+from engine.model.listeners import Listener, Trigger
+from engine.model.triggers import TRIGGER_TYPES
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "coverage.md").read_text(encoding="utf-8")
@@ -103,3 +104,12 @@ def test_every_link_leads_to_a_heading() -> None:
         text = (ROOT / "docs" / page).read_text(encoding="utf-8")
         anchors = {title.lower().replace(",", "").replace(" ", "-") for title in re.findall(r"^## (.+)$", text, re.M)}
         assert heading in anchors, f"{page}#{heading}"
+
+
+def test_every_trigger_has_its_line_with_its_own_properties() -> None:
+    told = {names[0]: set(words(columns[0])) for names, columns in rows("Triggers")}
+    known = {trigger.TYPES[0].removeprefix(CORE): properties(trigger) for trigger in set(TRIGGER_TYPES.values())}
+    assert told.keys() == known.keys()
+    for name, own in known.items():
+        apart = {"properties"} if name == "http.Trigger" else set()
+        assert own - properties(Trigger) - apart == told[name] - {"http.Request"}, name
