@@ -68,7 +68,7 @@ class Loop:
         self._timers = Timers()
         self._places = Places(world.store)
         self._workers = Workers(workers, lambda count: self._inbox.put(Lent(count)))
-        self._tasks = Tasks(world, self._workers, self._inbox.put, self.ask, self.runs)
+        self._tasks = Tasks(world, self._workers, self._inbox.put, self.ask, self.is_moved)
         self._family = Family(world, self._active, self._tasks, self._decide, self._backlog.append)
         self._commanding = Commanding(
             world.clock, self._inline, self._ready, self._timers, self._workers, self._tasks, self._family
@@ -105,11 +105,15 @@ class Loop:
     def adopt(self, flow: Flow, execution: Execution) -> None:
         """Go on with an execution whose engine is gone, once its processes are. One that runs here just goes on."""
         if not self.runs(execution.id):
-            self._inbox.put(Adopt(flow, execution, survivors(execution)))
+            self._inbox.put(Adopt(flow, execution, survivors(execution, self.is_moved)))
 
     def runs(self, execution_id: str) -> bool:
         """Whether it is this loop that moves the execution, as of now."""
         return execution_id in self._active
+
+    def is_moved(self, execution_id: str) -> bool:
+        """Whether any engine moves the execution, as of now."""
+        return self.runs(execution_id)
 
     def post(self, execution_id: str, event: Event) -> None:
         """Something happened."""

@@ -42,6 +42,11 @@ class SharedLoop(Loop):
         self._workers.cancel_all()  # at once: the loop may be waiting for the store
         return done
 
+    def is_moved(self, execution_id: str) -> bool:
+        if self.runs(execution_id):
+            return True
+        return self._sharing.owner(execution_id) is not None and execution_id not in self._sharing.mine()
+
     def look_around(self) -> None:
         """Other engines may have done what is waited for here."""
         self._inbox.put(LookAround())

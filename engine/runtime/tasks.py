@@ -56,17 +56,16 @@ class Tasks:
     """Starts work. Belongs to the loop's thread, but for the closures that it hands to the workers."""
 
     def __init__(
-        self, world: World, workers: Workers, post: Callable[[Message], None], ask: Ask, runs: Callable[[str], bool]
+        self, world: World, workers: Workers, post: Callable[[Message], None], ask: Ask, is_moved: Callable[[str], bool]
     ) -> None:
-        """`ask` has the loop decide an event and answers after its commit; `runs` tells whether it moves an execution.
-
-        Both are safe from any thread.
+        """`ask` has the loop decide an event and answers after its commit; `is_moved` tells whether any engine moves an
+        execution. Both are safe from any thread.
         """
         self._world = world
         self._workers = workers
         self._post = post
         self._ask = ask
-        self._runs = runs
+        self._is_moved = is_moved
         self._owners: dict[tuple[str, int], Active] = {}
         self._pure: dict[str, bool] = {}
         self._evaluations = count()  #: by which workers know them; attempts are known by their epochs, from 1
@@ -213,9 +212,9 @@ class Tasks:
         """End what is left of the engines that ran these executions."""
         found: dict[str, Survivors] = {}
         for _, id_ in going_on.values():
-            execution = self._world.store.execution(id_) if not self._runs(id_) else None
+            execution = self._world.store.execution(id_)
             if execution is not None:
-                found[id_] = survivors(execution)
+                found[id_] = survivors(execution, self._is_moved)
         return found
 
     def start_evaluation(self, active: Active, execution: Execution, command: Evaluate) -> None:

@@ -18,6 +18,7 @@ from engine.model.execution import Execution, StartedProcess, TaskRun
 from engine.model.state import AttemptState, State
 from engine.runtime import loop as loop_module
 from engine.runtime.clock import SystemClock
+from engine.runtime.survivors import survivors
 from engine.sdk import RunContext, Task
 from engine.sdk.process import ending, supervisor
 from engine.sdk.process.policy import MARKER
@@ -213,6 +214,26 @@ def test_an_execution_is_taken_over_when_its_processes_have_ended(
     assert asked == [PROCESS]
     assert (run.state, len(run.attempts)) == (State.FAILED, 1)
     assert str(run.error).endswith("look at them: 11, 12")
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_what_another_engine_has_begun_is_left_alone(
+    bench: Any, actions: Any, monkeypatch: pytest.MonkeyPatch, moved: bool
+) -> None:
+    read: list[Execution] = []
+
+    def work(ctx: RunContext) -> None:
+        ctx.process_started(PROCESS)
+        read.append(bench.store.execution(ctx.execution_id))
+
+    actions["w"] = work
+    ended = bench.run(WORK % "")
+    asked: list[object] = []
+    monkeypatch.setattr(ending, "end", lambda process: asked.append(process) or {11})
+    left = survivors(read[0], lambda id_: asked.append(id_) or moved)  # type: ignore[func-returns-value]
+    assert left == ({} if moved else {the_run(ended).id: (11,)})
+    assert asked == ([ended.id] if moved else [ended.id, PROCESS])
+    assert survivors(ended, lambda id_: pytest.fail("it has nothing at work")) == {}
 
 
 def test_a_process_of_another_machine_or_boot_is_nowhere_to_be_found() -> None:
