@@ -1,6 +1,6 @@
 """Random flows that run each other, in random worlds: what always holds between executions holds.
 
-TEST_SEEDS says how many seeds are played (default 210). A failing one tells its story, and how to hear it again.
+TEST_SEEDS says how many seeds are played (default 140). A failing one tells its story, and how to hear it again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.simulation.several.seeds import play, world
 from tests.simulation.several.sentences import AT_EACH_COMMIT, AT_HALT, AT_REST, judge_rest
 from tests.simulation.several.standing import Memory, Rest
 
-SEEDS = int(os.environ.get("TEST_SEEDS", "210"))
+SEEDS = int(os.environ.get("TEST_SEEDS", "140"))
 CHUNKS = 7
 ROOT = Path(__file__).parents[3]
 
@@ -51,7 +51,7 @@ def test_a_story_is_the_same_in_every_process() -> None:
 
 def test_everything_that_is_judged_is_met() -> None:
     met: Counter[str] = Counter()
-    for seed in range(70):
+    for seed in range(42):
         made = play(seed)
         stored = made.stored.values()
         met["calls"] += sum(each.caller is not None for each in stored)
@@ -60,7 +60,7 @@ def test_everything_that_is_judged_is_met() -> None:
         met["broken promises"] += sum(made.memory.promises.values())
         for state in (State.QUEUED, State.RETRIED, State.CANCELLED, State.KILLED, State.RESTARTED):
             met[state] += sum(state in (entry.state for entry in each.history) for each in stored)
-    assert min(met.values()) >= 5, met
+    assert min(met.values()) >= 3, met
 
 
 def test_every_sentence_is_one() -> None:

@@ -8,11 +8,13 @@ import pytest
 from msgspec.structs import replace
 
 from engine.catalog import Catalog
-from engine.core import Facts
+from engine.core import Facts, decide
 from engine.core.draft import Draft
 from engine.core.labels import RETRIED_SINCE
+from engine.core.refusal import refusal
 from engine.core.renewal import successor
 from engine.dialect import load
+from engine.model.events import RestartRequested
 from engine.model.state import State
 from tests.simulation.play import START, Play
 
@@ -43,3 +45,12 @@ def test_the_attempts_and_the_time_of_all_executions_count(attempt: int, since: 
     if again is not None:
         assert again.labels[RETRIED_SINCE] == first.isoformat()
         assert (again.attempt_number, again.parent_id, again.state) == (attempt + 1, execution.id, State.CREATED)
+
+
+def test_what_is_being_retried_is_not_restarted() -> None:
+    """A person holds it, so it has not ended, but the one that tries again has begun."""
+    flow = load(FLOW, types=Catalog())
+    held = replace(Play(flow).execution, state=State.PAUSED, held=True, ending=State.RETRIED)
+    event = RestartRequested(at=START)
+    assert refusal(flow, held, event, Facts()) == "was retried as another execution; restart that one"
+    assert decide(flow, held, event, Facts()).execution is held
