@@ -40,14 +40,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import engine.core
 from tests.simulation.found import FOUND
 from tests.simulation.planting import compiled, planted, source_of
 from tests.simulation.seeds import world
 
+ROOT = Path(__file__).resolve().parent.parent
 #: Of one mutant, in seconds.
 LIMIT = 30
 #: Of one mutant and the other tests, in seconds.

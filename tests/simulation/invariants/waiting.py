@@ -133,7 +133,8 @@ def a_resume_resumes(step: Step) -> Iterator[object]:
     if step.before.execution.held:
         if step.after.execution.held:
             yield step.after.execution
-        yield from (run for _, run in step.changed if "resumed" in (run.outputs or {}) and not run.is_terminal)
+        new = (run for old, run in step.changed if run.outputs != old.outputs)
+        yield from (run for run in new if "resumed" in (run.outputs or {}))
         return
     pauses = [run for run in step.before.runs.values() if run.state is State.PAUSED and _asks(step.before, run)]
     meant = [run for run in pauses if event.task_run_id in (None, run.id)]
