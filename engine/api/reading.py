@@ -15,12 +15,15 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
 from engine.api.answers import Refusal
-from engine.api.gate import MAX_BODY
 from engine.app import Engine
 from engine.core.coercion import is_file_uri
 from engine.errors import InputsInvalid
 from engine.model.flow import Flow
 from engine.model.inputs import FileInput, Input
+
+#: Of a form: how many texts it may have, and files, and how many bytes each text.
+MAX_PARTS = 200
+MAX_TEXT = 1024 * 1024
 
 
 class Upload:
@@ -93,7 +96,7 @@ async def form_in(request: Request) -> AsyncIterator[Form]:
             raise Refusal(422, "inputs come as multipart/form-data")
         yield {}
         return
-    async with request.form(max_part_size=MAX_BODY) as parts:
+    async with request.form(max_fields=MAX_PARTS, max_files=MAX_PARTS, max_part_size=MAX_TEXT) as parts:
         yield {name: _part(name, parts) for name in parts}
 
 

@@ -26,6 +26,8 @@ from engine.runtime.followers import News
 
 #: Seconds after which a stream says that it is still there.
 KEEP_ALIVE = 15.0
+#: Seconds between two looks at an execution that another engine moves: nobody here hears of it.
+LOOK_EVERY = 1.0
 _STILL_THERE = b": still there\n\n"
 _LINES = 1000
 
@@ -71,9 +73,10 @@ async def _states(engine: Engine, execution_id: str) -> AsyncGenerator[Execution
         yield execution
         while not execution.is_over:
             try:
-                news = await asyncio.wait_for(queue.get(), KEEP_ALIVE)
+                news = await asyncio.wait_for(queue.get(), KEEP_ALIVE if engine.runs(execution_id) else LOOK_EVERY)
             except TimeoutError:
-                yield None
+                before, execution = execution, await in_thread(engine.execution, execution_id)
+                yield execution if execution != before else None
                 continue
             while not (queue.empty() or isinstance(news, BaseException)):
                 news = queue.get_nowait()

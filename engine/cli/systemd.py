@@ -27,7 +27,7 @@ Wants=network-online.target
 Type=notify
 User={user}
 WorkingDirectory={folder}
-Environment=PENSTOCK_HOME={home}
+Environment={home}
 ExecStart={command}
 Restart=on-failure
 RestartSec=5
@@ -50,8 +50,8 @@ def unit_file(folders: Sequence[str], host: str | None, port: int | None, grace:
     return _UNIT.format(
         user=_user(),
         folder=_escaped(str(project.folder)),
-        home=_quoted(str(project.home)),
-        command=" ".join(map(_quoted, command)),
+        home=_quoted(f"PENSTOCK_HOME={project.home}"),
+        command=" ".join(_quoted(word).replace("$", "$$") for word in command),
         patience=grace + 15,
     )
 
@@ -84,5 +84,5 @@ def _escaped(text: str) -> str:
 
 def _quoted(word: str) -> str:
     """One word of a command line or an assignment."""
-    plain = _escaped(word).replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
+    plain = _escaped(word).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{plain}"' if any(char in plain for char in " \t;'\"") else plain

@@ -89,6 +89,8 @@ def test_the_name_of_a_file_cannot_lead_elsewhere(client: TestClient) -> None:
         (f"{GREET}?scheduleDate=soon", {}, 422, "scheduleDate"),
         (GREET, {"files": {"nmae": (None, "x")}}, 422, "nmae"),
         (GREET, {"json": {"name": "x"}}, 422, "multipart/form-data"),
+        (GREET, {"files": {"name": (None, "x" * 1_100_000)}}, 400, "1024KB"),
+        (GREET, {"files": {f"f{number}": (None, "x") for number in range(201)}}, 400, "200"),
         (GREET, {"content": b"junk", "headers": {"content-type": "multipart/form-data"}}, 400, "boundary"),
         (GREET, {"content": b"junk", "headers": {"content-type": "multipart/form-data; boundary=x"}}, 400, ""),
     ],
@@ -253,6 +255,16 @@ def test_one_that_goes_on_is_told_from_its_state_to_its_end(client: TestClient, 
     assert set(markers[1:-1]) <= {"progress"}
     assert told[-1][1]["state"]["current"] == "KILLED"
     assert not engine.loop.followers._listeners
+
+
+def test_one_that_another_engine_moves_is_looked_at(
+    client: TestClient, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.api.streams.LOOK_EVERY", 0.01)
+    monkeypatch.setattr(engine, "runs", lambda execution_id: False)
+    monkeypatch.setattr(engine.loop.followers, "tell", lambda change: None)
+    execution = client.post(f"{GREET}?wait=true").json()
+    assert execution["state"]["current"] == "SUCCESS"
 
 
 def test_the_log_is_listed_downloaded_and_followed(client: TestClient) -> None:

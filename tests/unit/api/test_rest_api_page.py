@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
+
 from engine.api.app import served
 
 PAGE = Path(__file__).parents[3] / "docs" / "rest-api.md"
@@ -32,4 +34,4 @@ def test_every_action_is_served_both_ways() -> None:
 
 
 if __name__ == "__main__":
-    print(table())
+    click.echo(table())
