@@ -11,6 +11,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from getpass import getuser
 from pathlib import Path
 
 from engine.cli.commands import current_home
@@ -48,7 +49,7 @@ def unit_file(folders: Sequence[str], host: str | None, port: int | None, grace:
     command += ["--host", host] if host is not None else []
     command += ["--port", str(port)] if port is not None else []
     return _UNIT.format(
-        user=_user(),
+        user=getuser(),
         folder=_escaped(str(project.folder)),
         home=_quoted(f"PENSTOCK_HOME={project.home}"),
         command=" ".join(_quoted(word).replace("$", "$$") for word in command),
@@ -69,12 +70,6 @@ def notify(state: str) -> None:
 def _program() -> list[str]:
     installed = Path(sys.executable).with_name("penstock")
     return [str(installed)] if installed.exists() else [sys.executable, "-c", "from engine.cli import main; main()"]
-
-
-def _user() -> str:
-    import getpass
-
-    return getpass.getuser()
 
 
 def _escaped(text: str) -> str:
