@@ -14,6 +14,9 @@ from pydantic_core import from_json, to_json
 from engine.errors import TaskFailed
 from engine.sdk.task import Output
 
+#: How large the outputs of one attempt may be, in bytes of JSON. They stand in the database and in memory.
+LARGEST = 16 * 1024 * 1024
+
 
 def plain(outputs: Output | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """Outputs as JSON data. Raises TaskFailed."""
@@ -24,13 +27,24 @@ def plain(outputs: Output | Mapping[str, Any] | None) -> Mapping[str, Any] | Non
     if not isinstance(outputs, Mapping):
         raise TaskFailed(f"the task returned {type(outputs).__name__}; it must return an Output, a map or nothing")
     if all(isinstance(key, str) and _is_scalar(value) for key, value in outputs.items()):
+        _check_size(sum(len(value) for value in outputs.values() if type(value) is str))
         return outputs  # the common case, without a copy
     try:
-        data: dict[str, Any] = from_json(to_json(outputs, by_alias=False), allow_inf_nan=False)
+        text = to_json(outputs, by_alias=False)
+        _check_size(len(text))
+        data: dict[str, Any] = from_json(text, allow_inf_nan=False)
     except (ValueError, RecursionError) as error:
         hint = "return texts, numbers, truth values, lists and maps; JSON knows no NaN and no infinity"
         raise TaskFailed(f"the task's outputs are not JSON data: {error}", hint=hint) from None
     return data
+
+
+def _check_size(size: int) -> None:
+    if size > LARGEST:
+        raise TaskFailed(
+            f"the task's outputs are {size / 1024**2:,.1f} MiB; the most that is kept is {LARGEST // 1024**2} MiB",
+            hint="write what is large to a file, and give its URI",
+        )
 
 
 def _is_scalar(value: Any) -> bool:
