@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 
-from engine.model.events import FlowsStarted, KillRequested, ProcessStarted
+from engine.model.events import FlowsStarted, KillRequested, ProcessStarted, TimerFired
 from engine.model.execution import Execution
 from tests.simulation.invariants import (
     beginning,
@@ -46,7 +46,8 @@ class Broken(AssertionError):
 
 def judge(step: Step) -> None:
     """Whether a decision may be. Most events that move nothing are seen at a glance."""
-    asked = type(step.event) in PERSONS or isinstance(step.event, (KillRequested, FlowsStarted, ProcessStarted))
+    heard = (KillRequested, FlowsStarted, ProcessStarted, TimerFired)
+    asked = type(step.event) in PERSONS or isinstance(step.event, heard)
     if not (step.moved or step.decision.commands or asked):
         return
     for sentence in OF_EACH_STEP:

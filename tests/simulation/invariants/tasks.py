@@ -110,14 +110,14 @@ def an_answer_is_the_state(step: Step) -> Iterator[object]:
 
 def failures_are_told(step: Step) -> Iterator[object]:
     """Why a task failed stands in its log, once; nothing else stands there as an error."""
-    lines = [each for each in step.decision.commands if isinstance(each, WriteLog) and each.level == "ERROR"]
-    errors = [(each.task_run_id, each.message) for each in lines if each.task_run_id is not None]
     found = _answered(step)
     if found is None:
         return
     _, run, event = found
-    if errors.count((run.id, event.error or "")) != (run.is_terminal and event.error is not None):
-        yield run, lines
+    lines = [each for each in step.decision.commands if isinstance(each, WriteLog) and each.level == "ERROR"]
+    told = [each.message for each in lines if each.task_run_id == run.id]
+    if told != ([event.error] if run.is_terminal and event.error is not None else []):
+        yield run, told
 
 
 def retries_follow_the_policy(step: Step) -> Iterator[object]:
