@@ -21,6 +21,7 @@ from engine.ports import Store
 from engine.runtime.creation import Creator, NewExecution, Origin
 from engine.runtime.ids import derived_id
 from engine.runtime.loop import Loop
+from engine.runtime.masking import Masker
 
 
 class Reason(Struct, frozen=True, kw_only=True):
@@ -52,6 +53,7 @@ class Firing:
     """`loop` moves what is begun. Any thread may use it."""
 
     def __init__(self, loop: Callable[[], Loop], creator: Creator, store: Callable[[], Store]) -> None:
+        self.masker = Masker()  #: hears the secrets that the expressions of triggers are given
         self._loop = loop
         self._creator = creator
         self._store = store
@@ -72,7 +74,7 @@ class Firing:
         try:
             new = self._made(flow, trigger, reason, execution_id)
         except (ExecutionBlocked, InputsInvalid) as refused:
-            return Begun(execution_id=execution_id, blocked=refused.message)
+            return Begun(execution_id=execution_id, blocked=self.masker.text(refused.message))
         first = self.store(new, fire, state)
         return Begun(execution_id=first.execution_id, again=first is not fire)
 
@@ -95,10 +97,11 @@ class Firing:
         told = {"id": trigger.id, "type": trigger.type, "variables": dict(reason.variables)}
         origin = Origin(trigger=told, labels=reason.inherited)
         if reason.problem is not None:
-            return self._creator.failed(flow, reason.problem, execution_id, origin)
+            return self._creator.failed(flow, self.masker.text(reason.problem), execution_id, origin)
         try:
             return self._creator.create(flow, reason.inputs, reason.labels, execution_id, origin)
         except InputsInvalid as error:
             if reason.quiet:
                 raise
-            return self._creator.failed(flow, f"the trigger `{trigger.id}`: {error.message}", execution_id, origin)
+            why = self.masker.text(f"the trigger `{trigger.id}`: {error.message}")
+            return self._creator.failed(flow, why, execution_id, origin)

@@ -83,7 +83,8 @@ class Listening:
                 log.info("the trigger %s is off by now", key)
             except Exception as error:  # one flow's trigger is in no other's way
                 log.exception("the trigger %s could not be asked about %s", key, execution.id)
-                states[key] = self._noted(replace(states[key], problem=str(error)), announcement)
+                problem = self._firing.masker.text(str(error))
+                states[key] = self._noted(replace(states[key], problem=problem), announcement)
 
     def _judge(
         self,
@@ -103,10 +104,11 @@ class Listening:
         key = f"{execution.id}:{announcement.state.value}:{at.isoformat()}"  # it may come to a state more than once
         if self._store.fire(state.key.scope, key) is not None:
             return state  # heard before, and then this engine or another one was ended
-        come = replace(state, memory=verdict.memory.stored(), problem=verdict.problem)
+        problem = self._firing.masker.text(verdict.problem) if verdict.problem is not None else None
+        come = replace(state, memory=verdict.memory.stored(), problem=problem)
         if not verdict.fires:
-            if verdict.problem is not None:
-                log.warning("the trigger %s cannot tell about %s: %s", state.key, execution.id, verdict.problem)
+            if problem is not None:
+                log.warning("the trigger %s cannot tell about %s: %s", state.key, execution.id, problem)
             return self._noted(come, announcement)
         reason = Reason(
             key=key,

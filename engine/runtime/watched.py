@@ -244,6 +244,8 @@ class Watched:
     def _move(self, **changes: Any) -> None:
         """Remember how far it has come without starting anything."""
         changes = {"failures": 0, "retry_at": None, "problem": None, **changes}
+        if changes["problem"] is not None:
+            changes["problem"] = self._bench.firing.masker.text(changes["problem"])
         self.state = replace(self.state, **changes, updated_at=self._bench.clock.now())
         self._bench.store.move_trigger(self.state, changes.keys())
 
@@ -251,6 +253,7 @@ class Watched:
         failures = self.state.failures + 1
         seconds = _SOON if failures < _PATIENCE else min(_LATER * 2 ** (failures - _PATIENCE), _LATEST)
         retry_at = now + timedelta(seconds=seconds)
+        why = self._bench.firing.masker.text(why)
         problem = why if failures == 1 else f"{why} ({failures} times in a row)"
         self.state = replace(self.state, failures=failures, retry_at=retry_at, problem=problem, updated_at=now)
         with suppress(StoreError):  # what is in memory keeps it from being tried too often

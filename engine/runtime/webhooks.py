@@ -7,6 +7,7 @@ execution however often it comes, and each time that one is the answer. Whoever 
 from __future__ import annotations
 
 import hmac
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
@@ -21,6 +22,8 @@ from engine.model.triggers import Webhook
 from engine.runtime.firing import Firing, Reason
 from engine.runtime.ids import new_id
 from engine.runtime.triggers import DeployedTrigger, Triggers
+
+log = logging.getLogger(__name__)
 
 
 class Webhooks:
@@ -61,7 +64,9 @@ class Webhooks:
         try:
             verdict = called(flow, trigger, body_of(body), headers or {}, parameters or {}, functions, self._facts())
         except ExpressionError as error:
-            raise InputsInvalid([error.message]) from None
+            raise InputsInvalid([self._firing.masker.text(error.message)]) from None
+        if verdict.problem is not None:
+            log.warning("the webhook %s cannot tell: %s", found.key, self._firing.masker.text(verdict.problem))
         if not verdict.fires:
             return None
         reason = Reason(

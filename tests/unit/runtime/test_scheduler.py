@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -232,6 +233,20 @@ def test_a_condition_that_raises_makes_an_execution_that_failed(world: World) ->
     assert failed.state is State.FAILED
     assert failed.error is not None
     assert "nothing" in failed.error
+
+
+def test_no_secret_is_told_of_what_goes_wrong(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environ, "SECRET_WORD", "hunter2hunter2")
+    world.restart()
+    world.deploy(
+        "f", HOURLY.replace("}", ", inputs: {n: \"{{ secret('WORD') }}\"}}"), more="inputs: [{id: n, type: INT}]"
+    )
+    world.move(1)
+    (failed,) = world.started()
+    assert failed.state is State.FAILED
+    assert failed.error is not None
+    assert "hunter2" not in failed.error
+    assert "******" in failed.error
 
 
 def test_a_broken_flow_is_in_nobodys_way(world: World) -> None:

@@ -18,6 +18,7 @@ from engine.model.listeners import Trigger
 from engine.model.scheduling import Backfill, TriggerKey, TriggerState
 from engine.model.triggers import HttpTrigger, Schedule, ScheduleOnDates
 from engine.runtime.firing import Begun, Firing, Reason
+from engine.runtime.masking import Masker
 from engine.runtime.watched import BACKFILL, FROM_NOW_ON, OWN, Bench, Watched
 from engine.store import MemoryStore
 
@@ -42,6 +43,7 @@ class Begins(Firing):
 
     def __init__(self, store: MemoryStore) -> None:
         self._kept = store
+        self.masker = Masker()
         self.reasons: list[Reason] = []
         self.answers: list[Begun | Exception] = []
 
