@@ -94,7 +94,7 @@ class RunContext(Protocol):
 
     @property
     def idempotency_key(self) -> str:
-        """`taskrun.idempotencyKey`: the same for all attempts, also after a crash. Send it to services that honour one."""
+        """`taskrun.idempotencyKey`: the same for all attempts, also after a crash, for services that honour one."""
 
     @property
     def process_policy(self) -> ProcessPolicy:

@@ -228,6 +228,7 @@ announcements = Table(
     _execution_key(),
     Column("state", _KEY, nullable=False),
     Column("at", _INSTANT, nullable=False),
+    Index("announcements_by_execution", "execution_id"),
 )
 
 #: The engines that share a database, where several may.

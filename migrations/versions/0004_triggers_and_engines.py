@@ -62,6 +62,7 @@ def triggers() -> None:
         sa.Column("state", KEY, nullable=False),
         sa.Column("at", INSTANT, nullable=False),
     )
+    op.create_index("announcements_by_execution", "announcements", ["execution_id"])
 
 
 def engines() -> None:
