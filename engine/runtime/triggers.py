@@ -18,7 +18,6 @@ from engine.errors import IllegalState, NotFound, PenstockError, UsageError
 from engine.model.flow import Flow
 from engine.model.listeners import Trigger
 from engine.model.scheduling import Backfill, Deployment, TriggerKey, TriggerState
-from engine.model.triggers import Schedule
 from engine.ports import Clock, Store
 from engine.runtime.ids import new_id
 from engine.runtime.library import Library
@@ -116,6 +115,8 @@ class Triggers:
         labels: Mapping[str, str] | None = None,
     ) -> Backfill:
         """Start an execution for each date of a Schedule from `start` to `end`. Raises IllegalState, UsageError."""
+        from engine.model.triggers import Schedule  # with its conditions: a run does without
+
         found = self.one(key)
         if not isinstance(found.trigger, Schedule):
             raise UsageError(f"{key} is no Schedule, so it has no dates to make up for")
