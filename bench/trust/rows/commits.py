@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bench.trust.api import create, serve
 from bench.trust.matrix import Result, not_built, passed, require, row
 from bench.trust.postgres import is_alive
-from bench.trust.world import World
+from bench.trust.world import DIED, World
 from engine.model.execution import Execution
 from engine.model.state import AttemptState, State
 
@@ -46,8 +47,30 @@ def row_01(world: World) -> Result:
         world.type("run", flow).well()
         require(world.only(name).state is State.SUCCESS, "asked again, it did not end well")
         world.ledger_file.unlink()
+    _asked_again(world, "within")
     world.sound()
-    return passed("killed before and within the COMMIT: no row, no effect; asked again, one execution")
+    return passed(
+        "killed before and within the COMMIT: no row, no effect; asked again, one execution. A client of the API heard "
+        "nothing, asked again with its key, and there is one"
+    )
+
+
+def _asked_again(world: World, moment: str) -> None:
+    """A client whose server dies around the COMMIT asks the next server once more, with the same Idempotency-Key."""
+    (world.folder / "flows").mkdir()
+    (world.folder / "flows" / "asked.yaml").write_text(f"id: asked\nnamespace: trust\ntasks:\n{STEP % ''}\n")
+    server, url = serve(world, die=f"create:1:{moment}")
+    require(create(url, "trust/asked", "a key") is None, "it was answered though its server died")
+    require(server.wait(60) == DIED, f"the server ended with {server.returncode}")
+    stored = list(world.executions(flow_id="asked"))
+    require(len(stored) == (moment == "after"), f"killed {moment} the COMMIT there are {len(stored)} executions")
+    server, url = serve(world)
+    answers = [create(url, "trust/asked", "a key") for _ in range(2)]
+    server.terminate()
+    world.end(server)
+    ids = {answer and answer["id"] for answer in answers}
+    require(ids == {world.only("asked").id}, f"asked again with the same key the answers were {ids}")
+    require(not stored or ids == set(stored), "the key was given another execution")
 
 
 @row(
@@ -63,8 +86,12 @@ def row_02(world: World) -> Result:
     require(not world.ledger(), "a task had its effect before its claim")
     recovered(world, "made")
     require(effects(world) == 1, f"the first task had its effect {effects(world)} times")
+    _asked_again(world, "after")
     world.sound()
-    return passed("the execution was there, unfinished, and recovery ended it; each effect once")
+    return passed(
+        "the execution was there, unfinished, and recovery ended it; each effect once. A client of the API that asked "
+        "again with its key was given the same execution"
+    )
 
 
 @row(

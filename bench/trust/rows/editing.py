@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from bench.trust.matrix import Result, passed, require, row
 from bench.trust.world import World
 from engine.model.state import State
+from engine.store import open_store
 
 
 @row(
@@ -21,7 +24,9 @@ def row_45(world: World) -> Result:
     world.type("flows", "push", "edited.yaml").well()
     run.kill()
     world.end(run)
-    deleted = world.type("flows", "delete", "trust/edited", "--yes")
+    store = open_store(world.url)
+    require(store.delete_flow("trust", "edited", at=datetime.now(UTC)), "it could not be deleted")
+    store.close()
     plugin = world.folder / "plugins" / "steps.py"
     plugin.write_text(plugin.read_text().replace("Has its effect", "Has, as ever, its effect"))
     gate.touch()
@@ -31,5 +36,4 @@ def row_45(world: World) -> Result:
     require([run.task_id for run in ended.in_order()] == ["first", "second"], "it went on with another revision")
     require(ended.flow_revision == 1, f"it says that it is of revision {ended.flow_revision}")
     world.sound()
-    how = "deleted" if deleted.code == 0 else "edited (there is no command that deletes a flow yet)"
-    return passed(f"{how} under it and killed, it went on with revision 1 to SUCCESS")
+    return passed("edited, killed and deleted, its plugin changed: it went on with revision 1 to SUCCESS")

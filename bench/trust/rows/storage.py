@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import sys
+from contextlib import closing
 
 from bench.trust import judging
 from bench.trust.matrix import Result, not_possible, passed, require, row
@@ -54,6 +56,14 @@ def _migrated_under_kills(world: World, version: str) -> int:
         again = world.type(program=opens)
         require(again.code == 0, f"killed at write {number} on the way from {version}: {again.err[-300:]}")
         world.sound()
+        require(
+            _kept(world) == [("1",)], f"killed at write {number} on the way from {version}: what was stored is gone"
+        )
+
+
+def _kept(world: World) -> list[tuple[str]]:
+    with closing(sqlite3.connect(world.database)) as connection:
+        return connection.execute("SELECT value FROM meta WHERE key = 'kept'").fetchall()
 
 
 def _make_old(world: World, version: str) -> None:
@@ -83,11 +93,14 @@ def row_31(world: World) -> Result:
 @row(46, "A backup under load, restored", "all holds at its instant; nothing that was due since is fired")
 def row_46(world: World) -> Result:
     world.type("run", world.flow("steps", STEP)).well()
-    flow = world.flow("loaded", "".join(f"  - {{id: s{n}, type: trust.Step}}\n" for n in range(60)))
+    gate = world.folder / "open"
+    steps = [f"  - {{id: s{number}, type: trust.Step}}" for number in range(60)]
+    flow = world.flow("loaded", "\n".join([*steps, f"  - {{id: last, type: trust.Step, gate: {gate}}}"]))
     run = world.start("run", flow)
     world.until(lambda: len(world.ledger()) > 5, "it is under load")
     backup = world.folder / "copy.backup"
     world.type("db", "backup", str(backup)).well()
+    gate.touch()
     world.end(run).well()
     after = world.executions()
     world.type("db", "restore", str(backup)).well()
@@ -103,6 +116,7 @@ def row_46(world: World) -> Result:
             "what was final at that instant is not as it was",
         )
     left = [execution for execution in restored.values() if not execution.is_over]
+    require(left, "nothing was under way in the copy")
     world.recover().well()
     require(all(execution.state is State.SUCCESS for execution in world.executions().values()), "it did not go on")
     proven = world.tests("tests/contract/test_backup.py")

@@ -129,7 +129,7 @@ def _stands_still_on_postgres(world: World) -> str:
         world.recover()
         time.sleep(1)
     took = time.monotonic() - begun
-    return f"a peer took over and ended it, {took:.0f} s after the first engine stood still; its late result changed nothing"
+    return f"a peer had taken over and ended it after {took:.0f} s; the late result of the first changed nothing"
 
 
 @row(43, "kill -9 while waiting for the model", "run again; tokens counted once, the second call is attempt 2")
