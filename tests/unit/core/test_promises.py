@@ -81,3 +81,10 @@ def test_an_answer_about_a_promise_answers_nothing_else() -> None:
     assert Evaluate("outputs", None) in play.evaluations
     play.step(Evaluated(at=play.tick(), name="sla.s", task_run_id=None, value="true"))
     assert (len(play.evaluations), play.execution.state) == (asked, State.RUNNING)
+
+
+@pytest.mark.parametrize(("value", "state"), [("good", State.SUCCESS), ("bad", State.FAILED)])
+def test_what_must_be_so_is_judged_as_soon_as_something_has_moved(value: str, state: State) -> None:
+    sla = "sla: [{id: s, type: EXECUTION_ASSERTION, assert: \"{{ outputs.t.value == 'good' }}\", behavior: FAIL}]\n"
+    play = playing(f"  - {{id: t, type: Return, format: {value}}}\n{sla}")
+    assert play.run().state is state
