@@ -264,7 +264,8 @@ class Engine(Parts):
         finally:
             if "store" in self.__dict__:
                 self.store.close()
-                del self.__dict__["store"]
+                for part in ("store", "_world"):  # an engine that is used again opens it anew
+                    self.__dict__.pop(part, None)
 
 
 def _text_of(flow: Flow, origin: str) -> FlowText:
