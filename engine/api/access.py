@@ -23,8 +23,7 @@ from engine.errors import UsageError
 
 #: What anybody may ask: whether there is a server, and whether it works.
 OPEN = frozenset({"/health", "/ready"})
-#: One key in one segment, and what Kestra 2.0 lets follow it.
-WEBHOOK = re.compile(r"/api/v1/(main/)?executions/webhook/[^/;]+/[^/;]+/[^/;]+(/[^/;]+)?")
+WEBHOOK = re.compile(r"/api/v1/(main/)?executions/webhook/[^/;]+/[^/;]+/[^/;]+")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 

@@ -15,6 +15,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
 from engine.api.answers import Refusal
+from engine.api.gate import MAX_BODY
 from engine.app import Engine
 from engine.core.coercion import is_file_uri
 from engine.errors import InputsInvalid
@@ -53,17 +54,27 @@ def engine_of(request: Request) -> Engine:
     return engine
 
 
+async def body_of(request: Request) -> bytes:
+    """The body of what is no form, and may not be as large as one, whatever it says that it is. Raises Refusal."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise Refusal(413, f"a body that is no form may have {MAX_BODY:,} bytes")
+    return bytes(body)
+
+
 async def text_of(request: Request) -> str:
     """The body as text. Raises Refusal."""
     try:
-        return (await request.body()).decode()
+        return (await body_of(request)).decode()
     except UnicodeDecodeError:
         raise Refusal(422, "the body is not UTF-8 text") from None
 
 
 async def json_of(request: Request) -> Any:
     """The body as JSON. Raises Refusal."""
-    body = await request.body()
+    body = await body_of(request)
     if not body:
         raise Refusal(422, "Required Body not specified")
     try:
@@ -92,7 +103,7 @@ async def form_in(request: Request) -> AsyncIterator[Form]:
     """The parts of a multipart body, while its files are open; none of a request without a body. Raises Refusal."""
     kind = request.headers.get("content-type", "")
     if not kind.lower().startswith("multipart/form-data"):
-        if await request.body():
+        if await body_of(request):
             raise Refusal(422, "inputs come as multipart/form-data")
         yield {}
         return

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from engine.api.answers import Json
 from engine.api.executions import url_of
-from engine.api.reading import engine_of
+from engine.api.reading import body_of, engine_of
 from engine.present import execution_json
 
 #: By which of its headers a call names itself, whoever sends it.
@@ -22,7 +22,7 @@ DELIVERY_HEADERS = ("idempotency-key", "webhook-id", "x-github-delivery")
 
 async def call(request: Request, namespace: str, flow_id: str, key: str) -> Response:
     """Start what a webhook starts; 204 when its conditions say no."""
-    engine, body = engine_of(request), await request.body()
+    engine, body = engine_of(request), await body_of(request)
     headers, parameters = _gathered(request.headers.items()), _gathered(request.query_params.multi_items())
     delivery = next((request.headers[name] for name in DELIVERY_HEADERS if name in request.headers), None)
 

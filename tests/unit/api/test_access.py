@@ -72,6 +72,22 @@ def test_a_path_is_not_opened_by_what_is_put_behind_it(guarded: TestClient, suff
     assert guarded.get("/api/v1/main/flows/search" + suffix).status_code == 401
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/flows/search/api/v1/executions/webhook/a/b/c",
+        "/api/v1/executions/webhook/a/b/c/d",
+        "/api/v1/executions/webhook/a/b/c;/kill",
+        "/api/v1/executions/webhook/a/b",
+        "//api/v1/executions/webhook/a/b/c",
+        "/api/v1/other/executions/webhook/a/b/c",
+    ],
+)
+def test_only_the_very_paths_of_webhooks_are_open(guarded: TestClient, path: str) -> None:
+    assert guarded.post(f"http://localhost{path}").status_code == 401
+    assert guarded.post("/api/v1/executions/webhook/a/b/c").status_code == 404
+
+
 @pytest.mark.parametrize("path", ["/health/", "//health", "/HEALTH", "/health;x", "/health.", "/%68ealth", "/ready%2f"])
 def test_only_the_exact_paths_are_open(guarded: TestClient, path: str) -> None:
     assert guarded.get(f"http://localhost{path}").status_code == 401

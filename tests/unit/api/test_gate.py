@@ -46,6 +46,15 @@ def test_a_form_may_be_larger(small: TestClient) -> None:
     assert refused.status_code == 413
 
 
+@pytest.mark.parametrize("path", ["/flows", "/executions/webhook/acme/ask/key", "/executions/x/labels"])
+def test_what_only_says_that_it_is_a_form_is_no_larger(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr("engine.api.reading.MAX_BODY", LIMIT)
+    form = {"content-type": "multipart/form-data; boundary=x"}
+    assert client.post(f"/api/v1{path}", content=b"x" * (LIMIT + 1), headers=form).status_code == 413
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
