@@ -3,12 +3,12 @@
     PenstockError
     |-- FlowInvalid            the flow's author: what is written cannot be run       exit 2, HTTP 422
     |-- InputsInvalid          who started the run: inputs that the flow refuses      exit 2, HTTP 422
-    |-- UsageError             who typed the command: bad option, path, setting       exit 2, HTTP 400
+    |-- UsageError             who typed the command: bad option, path, setting       exit 2, HTTP 422
     |-- ExpressionError        the flow's author: an expression that fails            a failed task, never a crash
     |-- NotFound               no such flow, execution, type, ...                     exit 2, HTTP 404
     |-- IllegalState           the thing is there, but not in a state that allows it  exit 2, HTTP 409
     |-- ExecutionBlocked       the flow's own checks do not let it be started         exit 1, HTTP 409
-    |-- FileRefused            a URI that names no file, or one that is not theirs    exit 2, HTTP 403
+    |-- FileRefused            a URI that names no file, or one that is not theirs    exit 2, HTTP 422
     |-- TaskFailed             a task says that its work failed                       the task run is FAILED
     |   |-- RetryLater         ... and when it is worth trying again                  the task run is RETRYING
     |   |-- TaskTimedOut       ... that it ended itself when its time was up
