@@ -89,16 +89,17 @@ def show(execution_id: str, as_json: bool) -> None:
 
     with open_history() as store:
         execution = found(store, execution_id)
+        unfinished = None if as_json or execution.is_terminal else _why_unfinished(store, execution.id)
     if as_json:
         say_json(execution_json(execution))
         return
     for line in _described(execution):
         click.echo(line)
-    if not execution.is_terminal:
-        click.echo(_why_unfinished())
+    if unfinished is not None:
+        click.echo(unfinished)
 
 
-def _why_unfinished() -> str:
+def _why_unfinished(store: Store, execution_id: str) -> str:
     """What an open execution waits for: an engine that runs, or somebody to take it over."""
     from engine.store import owner_of
     from engine.store.owner import last_owner
@@ -106,12 +107,20 @@ def _why_unfinished() -> str:
     _, settings = current_project()
     file = database_file(settings)
     if file is None:
-        return dim("not ended yet")
+        from engine.runtime.membership import is_dead
+
+        there = store.sharing.owner(execution_id) if store.sharing is not None else None
+        is_moved = there is not None and not is_dead(there)
+        return dim(f"its engine runs as {there}") if is_moved else _nobody("no engine runs it now")
     if owner := owner_of(file):
         return dim(f"its engine runs as process {owner.pid}")
     last = last_owner(file)
     gone = f"its engine, process {last.pid}, is gone" if last else "its engine is gone"
-    return click.style(f"{gone}; `penstock executions recover` goes on with it", fg="yellow")
+    return _nobody(gone)
+
+
+def _nobody(why: str) -> str:
+    return click.style(f"{why}; `penstock executions recover` goes on with it", fg="yellow")
 
 
 def _described(execution: Execution) -> Iterator[str]:

@@ -21,10 +21,12 @@ from engine.runtime.wire import error_message, event_from
 
 #: Seconds between two looks: at what is asked, at what others may have moved that is waited for here.
 ASKED_EVERY = 0.25
-AROUND_EVERY = 1.0
+AROUND_EVERY = 0.25
 #: Parts of the lease between two looks at what is left behind.
 ORPHANS_EVERY = 0.1
 STALE_EVERY = 60.0
+#: Seconds that the last duty may take when the engine ends.
+ENDS_WITHIN = 2.0
 #: How many executions are taken over in one transaction.
 PAGE = 100
 
@@ -80,7 +82,7 @@ class Duties:
         """The loop is about to end: nothing more is taken, and nobody is answered."""
         self._over.set()
         self._wake.set()
-        self._thread.join(AROUND_EVERY)
+        self._thread.join(ENDS_WITHIN)
 
     def end(self) -> None:
         """The loop has ended: what it moved is free."""

@@ -19,7 +19,7 @@ from concurrent.futures import Future
 from engine.core import decide
 from engine.core.claims import claimed, may_start
 from engine.core.refusal import refusal, was_done
-from engine.errors import IllegalState, NotFound, StoreError, StoreFull
+from engine.errors import Fenced, IllegalState, NotFound, StoreError, StoreFull
 from engine.model.events import (
     AttemptStarted,
     EngineStarted,
@@ -66,10 +66,10 @@ class Loop:
         self._inline: deque[tuple[str, str]] = deque()  #: (execution, task run) waiting to run inside the loop
         self._ready: deque[tuple[str, str]] = deque()  #: ... waiting for a free worker
         self._timers = Timers()
-        self._places = Places(world.store)
+        self._places = self._new_places()
         self._workers = Workers(workers, lambda count: self._inbox.put(Lent(count)))
         self._tasks = Tasks(world, self._workers, self._inbox.put, self.ask, self.is_moved)
-        self._family = Family(world, self._active, self._tasks, self._decide, self._backlog.append)
+        self._family = self._new_family()
         self._commanding = Commanding(
             world.clock, self._inline, self._ready, self._timers, self._workers, self._tasks, self._family
         )
@@ -78,6 +78,12 @@ class Loop:
         self._room = Room(self._inbox, self._backlog.append)
         self.followers = Followers()
         self._thread = threading.Thread(target=self._run, name="penstock-loop", daemon=True)
+
+    def _new_places(self) -> Places:
+        return Places(self._world.store)
+
+    def _new_family(self) -> Family:
+        return Family(self._world, self._active, self._tasks, self._decide, self._backlog.append)
 
     # -- from outside
 
@@ -341,7 +347,9 @@ class Loop:
                     # One of them is poison: let each stand for itself. Nobody was told anything yet: nothing is lost.
                     return [change for together in bound for change in self._store(together, batch)]
                 for change in changes:
-                    log.error("execution %s cannot be stored and is given up for now: %s", change.after.id, error)
+                    # What began before for the same reason is no fault: who asked is told, and answers with that one.
+                    level = logging.DEBUG if change.fire is not None and isinstance(error, Fenced) else logging.ERROR
+                    log.log(level, "execution %s cannot be stored and is given up for now: %s", change.after.id, error)
                     self._give_up(change.after.id, error, batch)
                 return []
         return []

@@ -41,7 +41,10 @@ class SharedFamily(Family):
         return super().load(flow, execution_id)
 
     def is_elsewhere(self, execution_id: str, wait: Wait) -> bool:
-        if execution_id in self._active or self._sharing.adopt(execution_id):
+        if execution_id in self._active:
+            return False
+        if self._sharing.adopt(execution_id):
+            self._sharing.release(execution_id)  # if it has ended since
             return False
         self._watch(execution_id, wait)
         return True

@@ -18,20 +18,25 @@ from engine.runtime.loop import Loop
 from engine.runtime.messages import Adopt, Fence, Happened, LookAround, Message, Request
 from engine.runtime.shared_family import SharedFamily
 from engine.runtime.shared_places import SharedPlaces
-from engine.runtime.timers import Timers
 from engine.runtime.world import World
 
 
 class SharedLoop(Loop):
+    _places: SharedPlaces
+    _family: SharedFamily
+
     def __init__(self, world: World, workers: int = 16) -> None:
-        super().__init__(world, workers)
         assert world.store.sharing is not None
         self._sharing = world.store.sharing
-        self._places: SharedPlaces = SharedPlaces(world.store, self._sharing)
-        self._family: SharedFamily = SharedFamily(
-            world, self._active, self._tasks, self._decide, self._backlog.append, self._sharing
-        )
+        super().__init__(world, workers)
         self.abandoned: set[str] = set()  #: what it moved when it was fenced
+
+    def _new_places(self) -> SharedPlaces:
+        return SharedPlaces(self._world.store, self._sharing)
+
+    def _new_family(self) -> SharedFamily:
+        made_of = (self._world, self._active, self._tasks, self._decide, self._backlog.append)
+        return SharedFamily(*made_of, self._sharing)
 
     # -- from outside
 
@@ -77,7 +82,7 @@ class SharedLoop(Loop):
         self._active.clear()
         self._inline.clear()
         self._ready.clear()
-        self._timers = Timers()
+        self._timers.forget()
         self._places.forget()
         self._family.forget()
         self._tasks.give_up_all()

@@ -1,8 +1,8 @@
 """The places of flows that limit how many of their executions run at once, where several engines share the store.
 
 Who has a place is counted in the store each time: here to tell who would find none, and once more in the commit, which
-decides. An execution that waits asks again when one of this engine ends, and every second; among those that ask, the
-oldest comes first. Belongs to the loop's thread.
+decides. An execution that waits asks again when one of this engine ends, and several times a second; among those that
+ask, the oldest comes first. Belongs to the loop's thread.
 """
 
 from __future__ import annotations

@@ -22,6 +22,10 @@ class Timers:
         """Tell the execution of the event when it is due."""
         heapq.heappush(self._heap, (due, next(self._order), execution_id, event))
 
+    def forget(self) -> None:
+        """Nothing is due any more."""
+        self._heap.clear()
+
     @property
     def next_due(self) -> datetime | None:
         return self._heap[0][0] if self._heap else None

@@ -61,6 +61,7 @@ def test_an_engine_that_may_not_take_over_leaves_others_alone(project: Project) 
     lost.kill()
     lost.wait()
     go(project)
+    assert "no engine runs it now" in project("executions", "show", project.only().id)
     assert "done" in project("run", project.flow("quick", QUICK))
     assert [execution.state for execution in project.executions()] == [State.RUNNING, State.SUCCESS]
     project("executions", "recover")
@@ -124,6 +125,7 @@ def test_persons_reach_what_another_engine_runs(project: Project) -> None:
     run = project.begin("run", project.flow("asked", THEN), "--quiet")
     until(project.begun)
     id_ = project.only().id
+    assert f"its engine runs as process {run.pid}" in project("executions", "show", id_)
     project("executions", "pause", id_)
     assert project.only().held
     refused = project("executions", "pause", id_, code=1)

@@ -15,6 +15,7 @@ from engine import Engine
 from engine.model.execution import Execution
 from engine.model.state import State
 from engine.settings import Database, Settings
+from engine.store.shared import SharedStore
 from tests.contract.conftest import postgres_server, postgres_url
 
 __all__ = ["postgres_server", "postgres_url"]  # fixtures
@@ -69,6 +70,14 @@ def most_at_once(executions: list[Execution]) -> int:
     return most
 
 
+@pytest.fixture(params=["asked", "unasked"])
+def _judge(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unasked, all find a place before the commit: as if they had looked for one in the same moment."""
+    if request.param == "unasked":
+        monkeypatch.setattr(SharedStore, "ahead", lambda store, execution: ([], 0))
+
+
+@pytest.mark.usefixtures("_judge")
 @pytest.mark.parametrize("limit", [1, 3])
 def test_no_more_run_than_there_are_places(begin: Begin, limit: int) -> None:
     ended = begin(LIMITED.format(limit=limit, behavior="QUEUE"))
@@ -79,6 +88,7 @@ def test_no_more_run_than_there_are_places(begin: Begin, limit: int) -> None:
         assert [step.state for step in execution.history].count(State.RUNNING) == 1
 
 
+@pytest.mark.usefixtures("_judge")
 def test_beginnings_that_are_undone_leave_nothing(begin: Begin) -> None:
     """Those that are over within one commit would be done before anybody could count them."""
     ended = begin(PURE.format(limit=1, behavior="QUEUE"))
@@ -87,6 +97,7 @@ def test_beginnings_that_are_undone_leave_nothing(begin: Begin) -> None:
         assert [len(run.attempts) for run in execution.task_runs.values()] == [1]
 
 
+@pytest.mark.usefixtures("_judge")
 def test_who_finds_no_place_may_be_cancelled(begin: Begin) -> None:
     ended = begin(LIMITED.format(limit=2, behavior="CANCEL"))
     states = [execution.state for execution in ended]
