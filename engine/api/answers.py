@@ -15,6 +15,7 @@ import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from engine.errors import (
     ExecutionBlocked,
@@ -125,9 +126,21 @@ def of_penstock(request: Request, raised: Exception) -> Response:
 def of_http(request: Request, raised: Exception) -> Response:
     """The answer to what the router refuses: an unknown route, a method that a route does not have."""
     assert isinstance(raised, HTTPException)
-    told = "there is nothing at this path" if raised.detail == "Not Found" else raised.detail
-    message = f"{_REASONS.get(raised.status_code, 'Error')}: {told}"
-    return error(raised.status_code, message, request.url.path, headers=raised.headers)
+    told, headers = raised.detail, raised.headers
+    if raised.status_code == 404 and told == "Not Found":
+        told = "there is nothing at this path"
+    elif raised.status_code == 405:
+        allowed = _methods(request)
+        told, headers = f"this path takes {allowed}", {"Allow": allowed}
+    return error(
+        raised.status_code, f"{_REASONS.get(raised.status_code, 'Error')}: {told}", request.url.path, headers=headers
+    )
+
+
+def _methods(request: Request) -> str:
+    """What may be asked of the path: each method is a route of its own, and the router names that of one only."""
+    routes = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return ", ".join(sorted({method for route in routes for method in route.methods}))
 
 
 def of_refusal(request: Request, raised: Exception) -> Response:

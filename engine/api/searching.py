@@ -61,7 +61,7 @@ TRIGGERS = {
 #: Those of Kestra, though no execution here is ever in some of them.
 _STATES = frozenset(State) | {"SUBMITTED", "RESUBMITTED", "BREAKPOINT"}
 #: Not what is looked for, but how it is shown.
-_SHOWN = frozenset({"page", "size", "sort", "cursor", "dateFilter"})
+_SHOWN = frozenset({"page", "size", "sort", "cursor"})
 _STEP = re.compile(r"\[([^\[\]]*)\]")
 _MAX_FILTERS = 200
 

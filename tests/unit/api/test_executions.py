@@ -176,6 +176,9 @@ class TestSearch:
             ("startDate=2000-01-01T00:00:00Z", ["ask", "fail", "greet"]),
             ("startDate=2999-01-01T00:00:00%2B02:00", []),
             ("filters[startDate][LESS_THAN]=2000-01-01T00:00:00Z", []),
+            ("endDate=2999-01-01T00:00:00Z", ["fail", "greet"]),
+            ("filters[endDate][GREATER_THAN]=2999-01-01T00:00:00Z", []),
+            ("sort=state.duration:asc&flowId=ask", ["ask"]),
             ("timeRange=PT1H", ["ask", "fail", "greet"]),
             ("filters[or][0][flowId][EQUALS]=ask&filters[or][1][flowId][EQUALS]=fail", ["ask", "fail"]),
             (
@@ -201,6 +204,8 @@ class TestSearch:
             ("startDate=yesterday", 422),
             ("timeRange=P", 422),
             ("nonsense=1", 400),
+            ("dateFilter=END_DATE", 400),
+            ("scope=USER", 400),
             ("filters[nonsense][EQUALS]=1", 400),
             ("filters[state][CONTAINS]=RUN", 400),
             ("filters[state]=RUNNING", 400),

@@ -80,6 +80,12 @@ def test_paths_are_taken_as_they_were_sent(client: TestClient, method: str, path
         assert answer.json()["_links"]["self"][0]["href"]
 
 
+def test_a_wrong_method_is_told_the_right_ones(client: TestClient) -> None:
+    answer = client.delete("/api/v1/executions/webhook/acme/ask/key")
+    assert answer.headers["allow"] == "GET, POST, PUT"
+    assert answer.json()["message"] == "Method Not Allowed: this path takes GET, POST, PUT"
+
+
 class Broken:
     """A store that raises."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
@@ -103,10 +104,11 @@ def test_a_webhook_starts_its_flow(client: TestClient, method: str) -> None:
     assert execution["url"].endswith(execution["id"])
 
 
-def test_a_call_that_names_itself_starts_one_execution(client: TestClient) -> None:
+def test_a_call_that_names_itself_starts_one_execution(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     calls = [client.post(f"{HOOK}/a-key%2Fwith-a-slash", headers={"X-GitHub-Delivery": "d1"}) for _ in range(3)]
     assert len({call.json()["id"] for call in calls}) == 1
     assert client.get("/api/v1/executions/search").json()["total"] == 1
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 def test_conditions_that_say_no_start_nothing(client: TestClient) -> None:

@@ -181,6 +181,18 @@ def test_a_change_is_seen_by_itself_until_it_is_stopped(engine: Engine, folder: 
     assert on(engine) == {"a": (1, "a.yaml")}
 
 
+def test_a_folder_that_comes_later_is_seen(engine: Engine, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.runtime.deployments.LOOK_EVERY", 10)
+    seen = threading.Event()
+    look = deployments(engine, folder / "later", seen.set)
+    look.start()
+    (folder / "later").mkdir()
+    write(folder / "later" / "a.yaml")
+    assert seen.wait(60)
+    look.stop()
+    assert on(engine) == {"a": (1, "a.yaml")}
+
+
 def test_a_database_that_fails_does_not_end_the_watch(
     engine: Engine, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
