@@ -92,7 +92,12 @@ def say_json(value: Any) -> None:
 
 def as_json(value: Any) -> str:
     """A value as indented JSON, readable where the output's encoding allows it."""
-    return json.dumps(value, indent=2, ensure_ascii=not speaks_unicode(), default=str)
+    return json.dumps(value, indent=2, ensure_ascii=not speaks_unicode(), default=_as_text)
+
+
+def _as_text(value: Any) -> str:
+    """What JSON has no word for; instants as the rest of what is printed has them."""
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else str(value)
 
 
 def printable(text: str) -> str:

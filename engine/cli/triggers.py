@@ -61,8 +61,8 @@ def triggers() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def list_triggers(namespace: str | None, as_json: bool) -> None:
     """List the triggers of the stored flows."""
-    now = datetime.now(UTC)
     with open_history() as store, open_engine() as engine:
+        now = datetime.now(UTC)
         found = list(_listed(engine, store, namespace, now))
     if as_json:
         say_json([_as_json(outlook) for outlook in found])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from engine.cli.terminal import as_json
 from tests.unit.cli.typed import Penstock
 
 CORE = "io.kestra.plugin.core"
@@ -159,3 +161,7 @@ def test_a_backfill_that_makes_no_sense(penstock: Penstock, timed: str, words: l
     penstock("flows", "push", timed)
     refused = penstock("triggers", "backfill", f"acme.team/timed/{words[0]}", *words[1:])
     assert (refused.code, message in refused.err) == (2, True), refused.err
+
+
+def test_instants_are_iso_8601_in_json() -> None:
+    assert as_json({"next": datetime(2026, 5, 6, 7, tzinfo=UTC)}) == '{\n  "next": "2026-05-06T07:00:00Z"\n}'
