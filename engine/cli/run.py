@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import nullcontext, redirect_stdout
 from functools import partial
 
 import click
@@ -51,7 +53,8 @@ def run(
             if can_ask() and not (no_input or quiet or as_json):
                 inputs = engine.completed_inputs(definition, inputs, ask)
             start = partial(engine.run, definition, inputs, marks)
-            execution = watched(engine, start, quiet=quiet or as_json)
+            with redirect_stdout(sys.stderr) if as_json else nullcontext():  # what a task prints is not the answer
+                execution = watched(engine, start, quiet=quiet or as_json)
         except InputsInvalid as invalid:
             raise explained(invalid, definition) from None
         conclude(execution, as_json=as_json, quiet=quiet)  # before what other commands may still have running here

@@ -35,6 +35,19 @@ class TestAGoodRun:
             {"key": "system.correlationId", "value": ran.json["id"]},
         ]
 
+    def test_what_a_task_prints_is_no_part_of_the_json(self, penstock: Penstock, project: Path) -> None:
+        (project / "plugins").mkdir()
+        (project / "plugins" / "talking.py").write_text(
+            "from engine.sdk import Task\n\n\n"
+            "class Talk(Task, type='test.Talk'):\n"
+            "    def run(self, ctx):\n"
+            "        print('words')\n"
+        )
+        (project / "talk.yaml").write_text("id: talk\nnamespace: n\ntasks: [{id: talk, type: test.Talk}]\n")
+        ran = penstock("run", "talk.yaml", "--json")
+        assert ran.json["state"]["current"] == "SUCCESS"
+        assert ran.err == "words\n"
+
     def test_quiet(self, penstock: Penstock) -> None:
         ran = penstock("run", "hello.yaml", "-q")
         assert (ran.code, ran.out, ran.err) == (0, "", "")
