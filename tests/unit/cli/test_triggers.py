@@ -117,7 +117,7 @@ def test_a_trigger_is_switched_off_and_on(penstock: Penstock, timed: str) -> Non
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("acme.team/timed/dayly", "did you mean \"daily\"?"),
+        ("acme.team/timed/dayly", 'did you mean "daily"?'),
         ("acme.team/timed", "names no trigger"),
         ("acme.team/other/daily", "is not deployed"),
     ],
