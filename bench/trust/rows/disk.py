@@ -100,10 +100,9 @@ def small_disk(folder: Path, size: str) -> Iterator[bool]:
 def fill(folder: Path, spare: int = 0) -> Path:
     """Fill a file system up."""
     ballast = folder / "ballast"
-    with ballast.open("wb") as file, contextlib.suppress(OSError):
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while True:
             file.write(b"\0" * 4096)
-            file.flush()
     if spare:
         os.truncate(ballast, max(0, ballast.stat().st_size - spare))
     return ballast
@@ -145,7 +144,7 @@ def row_26(world: World) -> Result:
     told = []
     with small_disk(world.folder / ".penstock" / "storage", "256k") as is_small:
         if is_small:
-            write = "  - {id: first, type: io.kestra.plugin.core.storage.Write, content: '{{ range(1, 200000) }}'}"
+            write = "  - {id: first, type: io.kestra.plugin.core.storage.Write, content: '{{ range(1, 90000) }}'}"
             done = world.type("run", world.flow("writes", write))
             run = next(world.only("writes").in_order())
             require(run.state is State.FAILED, f"the task is {run.state} on a full disk of files")
@@ -185,8 +184,8 @@ def row_27(world: World) -> Result:
         for suffix in ("-wal", "-shm"):
             world.database.with_name(world.database.name + suffix).unlink(missing_ok=True)
         typed = world.type("run", "first.yaml")
-        require(typed.code not in (0, 1), f"{name}: it ended with {typed.code}")
+        require(typed.code > 0, f"{name}: it ended with {typed.code}")
         require("Traceback" not in typed.err, f"{name}: a traceback")
-        require(typed.err.strip(), f"{name}: nothing was said")
+        require("Hint" in typed.err, f"{name}: nothing tells what to do: {typed.err}")
         require(world.database.read_bytes() == content, f"{name}: the file has been changed")
     return passed(f"truncated, not SQLite, header gone: refused, told, left as they are; {proven}")
