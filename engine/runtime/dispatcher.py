@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -17,6 +18,7 @@ from engine.core.calling import successor_id
 from engine.errors import Fenced, NotFound, PenstockError, StoreError
 from engine.model.events import KillRequested
 from engine.model.execution import Execution
+from engine.model.flow import Flow
 from engine.model.state import State
 from engine.ports import Clock, Store
 from engine.runtime.creation import Creator, NewExecution
@@ -27,6 +29,7 @@ from engine.runtime.library import Library
 from engine.runtime.neighbours import Neighbours
 from engine.runtime.onlooker import Onlooker
 from engine.runtime.ownership import Ownership
+from engine.runtime.survivors import is_at_work
 from engine.runtime.wire import Submission
 
 log = logging.getLogger(__name__)
@@ -298,13 +301,22 @@ class Dispatcher:
             for execution_id in execution_ids:
                 yield from self.go_on([execution_id])
             return
+        going_on: list[tuple[Flow, Execution]] = []
         for execution in found:
             try:
                 if not execution.is_over:
-                    self._ownership.loop.adopt(self._library.flow_of(execution), execution)
-                    yield execution.id
+                    going_on.append((self._library.flow_of(execution), execution))
             except PenstockError as error:
                 log.error("execution %s cannot go on, and is left as it is: %s", execution.id, error.message)
+        loop = self._ownership.loop
+        left = [each for each in going_on if is_at_work(each[1])]  # what is left of these may take seconds to end
+        with ThreadPoolExecutor(max_workers=max(len(left), 1)) as together:
+            for each in left:
+                together.submit(loop.adopt, *each)
+            for each in going_on:
+                if not is_at_work(each[1]):
+                    loop.adopt(*each)
+        yield from (execution.id for _, execution in going_on)
 
     def resume(self, execution_id: str) -> bool:
         """Go on with a stored execution that no engine runs; False when nothing is left to do."""

@@ -25,6 +25,11 @@ def survivors(execution: Execution, is_moved: Callable[[str], bool]) -> Survivor
     return {run_id: left for run_id, left in ended if left}
 
 
+def is_at_work(execution: Execution) -> bool:
+    """Whether processes may be left of it."""
+    return any(True for _ in _at_work(execution))
+
+
 def _at_work(execution: Execution) -> Iterator[tuple[str, StartedProcess]]:
     for run in execution.task_runs.values():
         attempt = run.attempts[-1] if run.attempts else None
