@@ -103,5 +103,5 @@ class Firing:
         except InputsInvalid as error:
             if reason.quiet:
                 raise
-            why = self.masker.text(f"the trigger `{trigger.id}`: {error.message}")
+            why = f"the trigger `{trigger.id}`: {self.masker.text(error.message)}"
             return self._creator.failed(flow, why, execution_id, origin)
