@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> None:
     with _server(needed="postgresql" in kinds) as server:
         report.note_machine(server)
         for number in options.rows:
-            for kind in set(ROWS[number].databases) & set(kinds):
+            for kind in (kind for kind in ROWS[number].databases if kind in kinds):
                 report.add(play(ROWS[number], kind, options.seed, server))
                 report.write(options.json)
         for title, figures in campaigns(options, kinds, server):
@@ -60,7 +60,7 @@ def play(row: Row, kind: str, seed: int, server: Postgres | None) -> Played:
             traceback.print_exc()
             result = Result(outcome=Outcome.FAILED, detail=f"{type(error).__name__}: {error}")
     seconds = round(time.monotonic() - begun, 1)
-    where = f" on {KINDS[kind]}" if row.on_postgres else ""
+    where = f" on {KINDS[kind]}" if len(row.databases) > 1 else ""
     print(
         f"{_MARKS[result.outcome]} {row.number:2}{where}  {row.fault}  ({seconds} s)\n        {result.detail}",
         flush=True,

@@ -41,25 +41,23 @@ class Row(Struct, frozen=True, kw_only=True):
     fault: str
     expected: str
     play: Callable[[World], Result]
-    on_postgres: bool  #: whether it is played on PostgreSQL as well as on SQLite
-
-    @property
-    def databases(self) -> tuple[str, ...]:
-        return ("sqlite", "postgresql") if self.on_postgres else ("sqlite",)
+    databases: tuple[str, ...]  #: the kinds that it is played on
 
 
 ROWS: dict[int, Row] = {}
 
 Play = Callable[["World"], Result]
+SQLITE, POSTGRES = ("sqlite",), ("postgresql",)
+BOTH = SQLITE + POSTGRES
 
 
-def row(number: int, fault: str, expected: str, *, postgres: bool = False) -> Callable[[Play], Play]:
+def row(number: int, fault: str, expected: str, *, on: tuple[str, ...] = SQLITE) -> Callable[[Play], Play]:
     """Make a function the row of this number."""
 
     def registered(play: Play) -> Play:
         assert number in NUMBERS, number
         assert number not in ROWS, f"row {number} is there already"
-        ROWS[number] = Row(number=number, fault=fault, expected=expected, play=play, on_postgres=postgres)
+        ROWS[number] = Row(number=number, fault=fault, expected=expected, play=play, databases=on)
         return play
 
     return registered

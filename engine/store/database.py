@@ -20,13 +20,15 @@ from engine.errors import Fenced, StoreError, StoreFull, StoreUnreachable
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Dialect
 
+_FULL = "The disk is full. Free some space; nothing that was acknowledged is lost."
 #: SQLite's own names for what went wrong, by their beginning, and what to do about it.
 _SQLITE_HINTS = {
     "SQLITE_NOTADB": "The file is not a SQLite database.",
     "SQLITE_CORRUPT": "The file is damaged; `penstock db check` says how much.",
     "SQLITE_READONLY": "The file or its folder cannot be written. Give yourself the permission (chmod u+w).",
     "SQLITE_CANTOPEN": "The file or its folder cannot be opened. Look at their permissions.",
-    "SQLITE_FULL": "The disk is full. Free some space; nothing that was acknowledged is lost.",
+    "SQLITE_FULL": _FULL,
+    "SQLITE_IOERR_SHMSIZE": _FULL,  # the index of the log does not fit on it any more
     "SQLITE_BUSY": "Another process is writing to this database. Find it and end it, then try again.",
     "SQLITE_LOCKED": "Another process is writing to this database. Find it and end it, then try again.",
     "SQLITE_IOERR": "The disk reports an error. Look at the system's log before you trust this disk.",

@@ -9,9 +9,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from engine.errors import NotFound, StoreError, UsageError
 from engine.store import db_check, open_store, sqlite
+from engine.store.database import translated
 from engine.store.schema import VERSION
 from tests.contract.builders import a_task_run, an_execution, changed, created, moved
 
@@ -263,3 +265,11 @@ def test_a_full_disk_loses_nothing_acknowledged(filled: Path) -> None:
     store.commit([created(an_execution("e2"))])
     store.close()
     assert db_check(url_of(filled)).is_sound
+
+
+def test_an_index_of_the_log_that_does_not_fit_is_a_full_disk() -> None:
+    fault = sqlite3.OperationalError("disk I/O error")
+    fault.sqlite_errorname = "SQLITE_IOERR_SHMSIZE"
+    with pytest.raises(StoreError) as refused, translated("a.db"):
+        raise OperationalError("COMMIT", None, fault)
+    assert (refused.value.hint or "").startswith("The disk is full")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.trust.api import create, serve
-from bench.trust.matrix import Result, not_built, passed, require, row
+from bench.trust.matrix import BOTH, Result, not_built, passed, require, row
 from bench.trust.postgres import is_alive
 from bench.trust.world import DIED, World
 from engine.model.execution import Execution
@@ -35,7 +35,7 @@ def recovered(world: World, flow: str, state: State = State.SUCCESS) -> Executio
     1,
     "kill -9 before the COMMIT that creates",
     "no row; nothing is acknowledged; asked again, there is one",
-    postgres=True,
+    on=BOTH,
 )
 def row_01(world: World) -> Result:
     for moment in UNSEEN:
@@ -77,7 +77,7 @@ def _asked_again(world: World, moment: str) -> None:
     2,
     "kill -9 after the COMMIT that creates, before the reply",
     "the row is there; asked again with its key, the same",
-    postgres=True,
+    on=BOTH,
 )
 def row_02(world: World) -> Result:
     world.dies("create:1:after", "run", world.flow("made", STEP % ""))
@@ -98,7 +98,7 @@ def row_02(world: World) -> Result:
     3,
     "kill -9 before and after the COMMIT of a claim",
     "before: claimed once; after: LOST, run again as its kind says",
-    postgres=True,
+    on=BOTH,
 )
 def row_03(world: World) -> Result:
     """The claim of the second task is the second one; it is in one commit with the result of the first."""
@@ -125,7 +125,7 @@ def row_03(world: World) -> Result:
     4,
     "kill -9 between the start of a process and the COMMIT of its pid",
     "the user's code has run 0 times",
-    postgres=True,
+    on=BOTH,
 )
 def row_04(world: World) -> Result:
     line = f"echo e r first >> {world.ledger_file}"
@@ -147,7 +147,7 @@ def row_04(world: World) -> Result:
     5,
     "kill -9 while a process runs",
     "it is proven dead before it runs again; `onLost: FAIL`: FAILED, ran once",
-    postgres=True,
+    on=BOTH,
 )
 def row_05(world: World) -> Result:
     lock, gate = world.folder / "lock", world.folder / "open"
@@ -182,7 +182,7 @@ def row_05(world: World) -> Result:
     6,
     "kill -9 after the effect, before the COMMIT of the result",
     "run again with the same key; `onLost: FAIL`: once, FAILED",
-    postgres=True,
+    on=BOTH,
 )
 def row_06(world: World) -> Result:
     for moment in UNSEEN:
@@ -217,7 +217,7 @@ def row_06(world: World) -> Result:
     7,
     "kill -9 inside and right after the COMMIT of a result",
     "result and next tasks together or not at all; downstream once",
-    postgres=True,
+    on=BOTH,
 )
 def row_07(world: World) -> Result:
     for moment in ("before", "within", "after"):

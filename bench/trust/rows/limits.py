@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.trust.matrix import Result, passed, require, row
+from bench.trust.matrix import BOTH, Result, passed, require, row
 from bench.trust.world import World
 from engine.model.state import State
 
@@ -13,7 +13,7 @@ ROUNDS = 10
     15,
     "Limit 1; whoever has the place is killed by -9 again and again",
     "the queue always advances; never two at once",
-    postgres=True,
+    on=BOTH,
 )
 def row_15(world: World) -> Result:
     lock = world.folder / "lock"
@@ -66,7 +66,7 @@ def row_16(world: World) -> Result:
     return passed(str(figures))
 
 
-@row(20, "Two schedulers, many due fires", "exactly one execution for each", postgres=True)
+@row(20, "Two schedulers, many due fires", "exactly one execution for each", on=BOTH)
 def row_20(world: World) -> Result:
     tests = [
         "tests/contract/test_scheduling.py::test_a_reason_begins_one_execution",
@@ -109,7 +109,7 @@ def row_20(world: World) -> Result:
     22,
     "Two engines, one of them stands still beyond its lease; a second engine on a SQLite file",
     "fenced; SQLite: it ends with code 4",
-    postgres=True,
+    on=BOTH,
 )
 def row_22(world: World) -> Result:
     if world.on_postgres:

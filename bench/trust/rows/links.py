@@ -6,7 +6,7 @@ import time
 
 from bench.trust import judging
 from bench.trust.kills import CHILD, EFFECTS, TASKS
-from bench.trust.matrix import Result, not_built, not_possible, passed, require, row
+from bench.trust.matrix import POSTGRES, Result, not_built, not_possible, passed, require, row
 from bench.trust.world import World
 from engine.model.state import State
 
@@ -14,19 +14,14 @@ RUNS = 12
 OUTAGE = 8.0  #: seconds without a server
 
 
-def _only_postgres(world: World) -> Result | None:
-    return None if world.on_postgres else passed("there is no link to a SQLite file")
-
-
 @row(
     17,
     "All sessions are ended by an administrator, again and again",
     "all executions end; nothing twice",
-    postgres=True,
+    on=POSTGRES,
 )
 def row_17(world: World) -> Result:
-    if (done := _only_postgres(world)) or world.server is None:
-        return done or not_possible("no PostgreSQL")
+    assert world.server is not None
     world.flow("child", CHILD, push=True)
     flow = world.flow("runs", TASKS.replace("@ledger@", str(world.ledger_file)))
     ended, codes = 0, []
@@ -59,11 +54,11 @@ def _judge(world: World) -> None:
     18,
     "PostgreSQL crashes, and is gone for a while",
     "503 meanwhile; goes on in 10 s once it is back, without a restart of ours",
-    postgres=True,
+    on=POSTGRES,
 )
 def row_18(world: World) -> Result:
-    if (done := _only_postgres(world)) or world.server is None or not world.server.is_ours:
-        return done or not_possible("the PostgreSQL of PENSTOCK_TEST_POSTGRES is not ours to end")
+    if world.server is None or not world.server.is_ours:
+        return not_possible("the PostgreSQL of PENSTOCK_TEST_POSTGRES is not ours to end")
     from tests.acceptance.serving import Server
 
     (world.folder / "flows").mkdir()
@@ -110,9 +105,7 @@ def row_18(world: World) -> Result:
     19,
     "The link breaks after COMMIT was sent",
     "it is found out what became of it: no duplicate, no loss",
-    postgres=True,
+    on=POSTGRES,
 )
 def row_19(world: World) -> Result:
-    if done := _only_postgres(world):
-        return done
     return passed(world.tests("tests/contract/test_postgres_link.py"))

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from bench.trust.matrix import Result, not_built, passed, require, row
+from bench.trust.matrix import BOTH, Result, not_built, passed, require, row
 from bench.trust.rows.commits import recovered
 from bench.trust.world import World
 from engine.model.state import TERMINAL, State
@@ -69,7 +69,7 @@ def _logged(world: World, id_: str, at_most: int | None = None) -> list[tuple[in
     12,
     "SIGTERM with short, long and failing tasks; a second one; SIGINT",
     "drained and committed; ends in its grace",
-    postgres=True,
+    on=BOTH,
 )
 def row_12(world: World) -> Result:
     proven = world.tests("tests/acceptance/test_kill.py", select="told_to_stop")
@@ -163,7 +163,7 @@ def _sleepers(world: World) -> list[str]:
     return found
 
 
-@row(14, "A kill in each unfinished state; one that races with the end", "ended in 15 s, never revived", postgres=True)
+@row(14, "A kill in each unfinished state; one that races with the end", "ended in 15 s, never revived", on=BOTH)
 def row_14(world: World) -> Result:
     world.flow("child", "  - {id: slow, type: io.kestra.plugin.core.flow.Sleep, duration: PT600S}", push=True)
     waits = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 
-from bench.trust.matrix import Result, not_built, passed, require, row
+from bench.trust.matrix import BOTH, Result, not_built, passed, require, row
 from bench.trust.world import World
 from engine.model.state import State
 
@@ -86,7 +86,7 @@ def _bad(world: World, what: str, more: str = "") -> str:
     33,
     "Poison: a flow's row is garbled, its plugin removed, its expression endless, its cron never due",
     "it fails alone, the others go on",
-    postgres=True,
+    on=BOTH,
 )
 def row_33(world: World) -> Result:
     step = "  - {id: first, type: trust.Step, gate: %s}" % (world.folder / "open")

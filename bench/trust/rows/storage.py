@@ -8,7 +8,7 @@ import sys
 from contextlib import closing
 
 from bench.trust import judging
-from bench.trust.matrix import Result, not_possible, passed, require, row
+from bench.trust.matrix import BOTH, Result, not_possible, passed, require, row
 from bench.trust.world import ROOT, World
 from engine.model.state import State
 from engine.store import schema
@@ -22,7 +22,7 @@ STEP = "  - {id: first, type: io.kestra.plugin.core.debug.Return, format: x}\n  
     28,
     "kill -9 at every statement of every migration; a newer schema",
     "run again, it succeeds; a newer one is refused",
-    postgres=True,
+    on=BOTH,
 )
 def row_28(world: World) -> Result:
     proven = world.tests(SCHEMA, select="postgres" if world.on_postgres else "not postgres")

@@ -7,7 +7,7 @@ import signal
 import time
 from collections import Counter
 
-from bench.trust.matrix import Result, passed, require, row
+from bench.trust.matrix import BOTH, Result, passed, require, row
 from bench.trust.rows.commits import effects, recovered
 from bench.trust.world import World
 from engine.model.execution import Execution
@@ -56,7 +56,7 @@ def _is_waiting(run: object) -> bool:
     8,
     "kill -9 in a retry wait, a pause, a wait for a flow, a loop of 1,000, a join",
     "goes on; nothing twice",
-    postgres=True,
+    on=BOTH,
 )
 def row_08(world: World) -> Result:
     world.flow("child", "  - {id: slow, type: io.kestra.plugin.core.flow.Sleep, duration: PT1S}", push=True)
@@ -91,7 +91,7 @@ def row_08(world: World) -> Result:
     return passed(f"each went on where it was (the loop with {done} of 1,000 values done), and nothing came twice")
 
 
-@row(9, "SIGSTOP, then SIGCONT", "a peer takes over (P); a stale result is fenced; one SUCCEEDED", postgres=True)
+@row(9, "SIGSTOP, then SIGCONT", "a peer takes over (P); a stale result is fenced; one SUCCEEDED", on=BOTH)
 def row_09(world: World) -> Result:
     gate = world.folder / "open"
     run = world.start("run", world.flow("still", f"  - {{id: first, type: trust.Step, gate: {gate}}}" + AFTER))
@@ -165,7 +165,7 @@ def _metrics(world: World, execution: Execution) -> list[tuple[str, float]]:
         store.close()
 
 
-@row(44, "Recovery itself is killed, 5 deep", "converges", postgres=True)
+@row(44, "Recovery itself is killed, 5 deep", "converges", on=BOTH)
 def row_44(world: World) -> Result:
     tasks = "\n".join(f"  - {{id: step_{number}, type: trust.Step}}" for number in range(4))
     world.dies("claim:1:after", "run", world.flow("again", tasks))

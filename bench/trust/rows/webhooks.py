@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from bench.trust.matrix import Result, not_built, passed, require, row
+from bench.trust.matrix import BOTH, Result, not_built, passed, require, row
 from bench.trust.world import World
 
 FLOW = """\
@@ -20,7 +20,7 @@ PATH = "/api/v1/main/executions/webhook/trust/hooked/a-key-of-sixteen-and-more-c
 TIMES = 50
 
 
-@row(21, "The same delivery 50 times at once; kill -9 in the middle", "one execution, and always its id", postgres=True)
+@row(21, "The same delivery 50 times at once; kill -9 in the middle", "one execution, and always its id", on=BOTH)
 def row_21(world: World) -> Result:
     from tests.acceptance.serving import Server
 
