@@ -266,7 +266,8 @@ class Parts(ABC):
 
     def _trigger_functions(self, flow: Flow) -> Functions:
         """What the expressions of a flow's triggers may call."""
-        return self.outside.functions(Asker(seed=flow.id, namespace=flow.namespace, flow_id=flow.id))
+        hear = self.firing.masker.add
+        return self.outside.functions(Asker(seed=flow.id, namespace=flow.namespace, flow_id=flow.id, mask=hear))
 
     @property
     def scheduler(self) -> Scheduler | None:
