@@ -9,6 +9,7 @@ takes no other down; a name that is taken stays with whoever came first.
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import EntryPoint
@@ -21,7 +22,7 @@ from engine.dialect.suggest import did_you_mean, nearest_type
 from engine.errors import NotFound, PluginBroken
 from engine.model.flow import CONTAINERS
 from engine.sdk.faults import told
-from engine.sdk.folder import load_folder
+from engine.sdk.folder import changed_at, load_folder, mentions, modules_in
 from engine.sdk.task import Effect, Task
 
 GROUP = "penstock.plugins"
@@ -105,6 +106,7 @@ class Catalog:
         self._folders = tuple(Path(folder) for folder in folders)
         self._lock = threading.RLock()
         self._registry = _Registry()
+        self._modules: dict[Path, int] = {}  #: of the folders, as they were when they were loaded
         self._complete = False
         for plugin in _plugins_of(DISTRIBUTION, _own_entry_points()):
             self._registry.add(plugin)
@@ -122,6 +124,20 @@ class Catalog:
         with self._lock:
             self._discover()
             return [*_CONTAINERS, *self._registry.plugins]
+
+    def missing(self, type_: str) -> str | None:
+        """Why a type is not there though a file of the project has it; None when none has."""
+        with self._lock:
+            self._discover()
+            broken = {entry.source: entry.error for entry in self._registry.rejected}
+            for module in (module for folder in self._folders for module in modules_in(folder)):
+                if not mentions(module, type_):
+                    continue
+                if self._modules.get(module) != changed_at(module):
+                    return f"{module} has changed since process {os.getpid()} loaded it: start that process anew"
+                if str(module) in broken:
+                    return f"{module} cannot be loaded: {broken[str(module)]}"
+        return None
 
     def task_class(self, type_: str) -> type[Task]:
         """The class of a runnable type. Raises NotFound (with a did-you-mean) or PluginBroken."""
@@ -167,6 +183,7 @@ class Catalog:
                 for plugin in _plugins_of(distribution, points):
                     self._registry.add(plugin)
         for folder in self._folders:
+            self._modules |= {module: changed_at(module) for module in modules_in(folder)}
             for found in load_folder(folder):
                 if found.task_class is None:
                     entry = Entry(type=found.path.stem, aliases=(), source=str(found.path), error=found.error)

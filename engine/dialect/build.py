@@ -307,7 +307,7 @@ class Builder:
             "unknown-type",
             f'there is no task type "{type_}"',
             path,
-            hint=hint or "`penstock plugins list` shows all types",
+            hint=self._types.missing(type_) or hint or "`penstock plugins list` shows all types",
         )
 
     def _without_unsupported(

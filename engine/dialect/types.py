@@ -17,5 +17,8 @@ class TypeIndex(Protocol):
     def names(self) -> Iterable[str]:
         """Every known type string and alias, for did-you-mean."""
 
+    def missing(self, type_: str) -> str | None:
+        """Why a type is not there though somebody has written it; None when nobody has."""
+
     def properties(self, type_: str) -> type[BaseModel]:
         """The model that a runnable task's own properties must satisfy. Raises PluginBroken."""

@@ -35,10 +35,36 @@ def load_folder(folder: Path) -> Iterator[Found]:
     Names that begin with `_` or `.` are left to be imported by others; tests (`test_*`, `conftest`) are left alone.
     """
     package = _private_package(folder)
+    for path in modules_in(folder):
+        yield from _load(f"{package}.{path.stem}", path)
+
+
+def modules_in(folder: Path) -> Iterator[Path]:
+    """The modules and packages of a folder that may define task types."""
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         is_module = path.suffix == ".py" if path.is_file() else (path / "__init__.py").is_file()
         if is_module and not path.name.startswith(("_", ".", "test_")) and path.stem != "conftest":
-            yield from _load(f"{package}.{path.stem}", path)
+            yield path
+
+
+def mentions(module: Path, text: str) -> bool:
+    """Whether a text stands in the source of a module or package."""
+    try:
+        return any(text.encode() in file.read_bytes() for file in _files_of(module))
+    except OSError:
+        return False
+
+
+def changed_at(module: Path) -> int:
+    """Another number after each change of a module or package; -1 if it cannot be read."""
+    try:
+        return max((file.stat().st_mtime_ns for file in _files_of(module)), default=0)
+    except OSError:
+        return -1
+
+
+def _files_of(module: Path) -> list[Path]:
+    return [module] if module.is_file() else sorted(module.rglob("*.py"))
 
 
 def _private_package(folder: Path) -> str:

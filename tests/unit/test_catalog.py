@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -150,6 +151,20 @@ def test_a_broken_file_is_listed_and_takes_no_other_down(folder: Path, source: s
     catalog = Catalog(folders=[folder])
     assert catalog.canonical("acme.Greet") == "acme.Greet"
     assert entries(catalog)["bad"] == Entry(type="bad", aliases=(), source=str(folder / "bad.py"), error=reason)
+
+
+def test_a_type_that_is_missing_is_looked_for_in_the_projects_files(folder: Path) -> None:
+    bad = folder / "bad.py"
+    bad.write_text("import no_such_module\n# acme.Greet\n")
+    catalog = Catalog(folders=[folder])
+    assert (catalog.canonical("acme.Greet"), catalog.missing("acme.Other")) == (None, None)
+    assert catalog.missing("acme.Greet") == f"{bad} cannot be loaded: {entries(catalog)['bad'].error}"
+    (folder / "greet.py").write_text(GREET)
+    bad.unlink()
+    told = catalog.missing("acme.Greet")
+    assert told is not None
+    assert f"greet.py has changed since process {os.getpid()}" in told
+    assert Catalog(folders=[folder]).canonical("acme.Greet") == "acme.Greet"
 
 
 def test_a_property_of_an_impossible_type_breaks_its_own_plugin_only(folder: Path) -> None:

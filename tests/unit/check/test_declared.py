@@ -27,6 +27,9 @@ class Types:
     def names(self) -> Iterable[str]:
         return ["acme.Ask", "acme.SetVariables", "io.kestra.plugin.core.flow.Sequential"]
 
+    def missing(self, type_: str) -> str | None:
+        return None
+
     def properties(self, type_: str) -> type[BaseModel]:
         return Ask
 

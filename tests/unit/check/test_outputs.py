@@ -65,6 +65,9 @@ class Types:
     def names(self) -> Iterable[str]:
         return TYPES
 
+    def missing(self, type_: str) -> str | None:
+        return None
+
     def properties(self, type_: str) -> type[BaseModel]:
         return TYPES[type_]
 

@@ -62,6 +62,9 @@ class Index:
     def names(self) -> Iterable[str]:
         return self._canonical
 
+    def missing(self, type_: str) -> str | None:
+        return None
+
     def properties(self, type_: str) -> type[BaseModel]:
         model = self.models[type_]
         if model is None:

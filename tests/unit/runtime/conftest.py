@@ -62,6 +62,9 @@ class Types:
     def names(self) -> list[str]:
         return list(TYPES)
 
+    def missing(self, type_: str) -> str | None:
+        return None
+
     def properties(self, type_: str) -> type[Task]:
         return self.task_class(type_)
 
