@@ -58,6 +58,7 @@ class Duties:
         self._is_back = threading.Event()
         self._over = threading.Event()
         self._wake = threading.Event()
+        self._problem: PenstockError | None = None  #: why the last duty could not be done
         self._answers: dict[str, Future[Execution]] = {}
         self._thread = threading.Thread(target=self._run, name="penstock-duties", daemon=True)
         self._every: list[tuple[float, Callable[[], object]]] = [
@@ -111,8 +112,11 @@ class Duties:
     def _see_to(self, duty: Callable[[], object]) -> None:
         try:
             duty()
+            self._problem = None
         except PenstockError as error:  # the database is away; what is left undone is done the next time
-            log.warning("%s", error)
+            if self._problem is None:  # once, not several times a second
+                log.warning("%s", error)
+            self._problem = error
         except Exception:  # a bug of ours must not keep this engine from its other duties
             log.exception("a duty towards other engines cannot be done")
 

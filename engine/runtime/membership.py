@@ -124,8 +124,9 @@ class Membership:
             try:
                 silence = self._sharing.beat()
             except StoreError as error:
-                log.warning("the other engines cannot be told that this one is here: %s", error)
-                pause = min(AGAIN, usual)
+                if pause == usual:  # once for each time that the database is away
+                    log.warning("the other engines cannot be told that this one is here: %s", error)
+                pause = min(AGAIN, usual / 2)
                 continue
             pause = usual
             if silence is None or silence > self._sharing.lease * FENCE:
