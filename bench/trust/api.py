@@ -24,16 +24,25 @@ def serve(world: World, die: str = "") -> tuple[subprocess.Popen[str], str]:
     raise Broken(f"the server never served: {(world.folder / 'server.log').read_text()[-300:]}")
 
 
-def create(url: str, flow: str, key: str) -> Any | None:
-    """Create an execution under an Idempotency-Key; None when no answer came."""
-    headers = {"Content-Type": "multipart/form-data; boundary=x", "Idempotency-Key": key}
-    path = f"{url}/api/v1/main/executions/{flow}"
-    request = urllib.request.Request(path, data=b"--x--\r\n", method="POST", headers=headers)
+def ask(url: str, method: str, path: str, **headers: str) -> tuple[int, Any]:
+    """The status of an answer, and its JSON; 0 when none came. Headers are written with _ for -."""
+    named = {"Content-Type": "multipart/form-data; boundary=x"}
+    named |= {name.replace("_", "-"): value for name, value in headers.items()}
+    body = b"--x--\r\n" if method == "POST" else None
+    request = urllib.request.Request(f"{url}{path}", data=body, method=method, headers=named)
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.loads(answer.read())
+            return answer.status, json.loads(answer.read())
     except urllib.error.HTTPError as refused:
         with refused:
-            raise Broken(f"creating an execution was answered with {refused.code}: {refused.read()[:200]!r}") from None
+            return refused.code, refused.read().decode(errors="replace")
     except OSError:
-        return None
+        return 0, None
+
+
+def create(url: str, flow: str, key: str) -> Any | None:
+    """Create an execution under an Idempotency-Key; None when no answer came."""
+    status, answer = ask(url, "POST", f"/api/v1/main/executions/{flow}", idempotency_key=key)
+    if status not in (0, 200):
+        raise Broken(f"creating an execution was answered with {status}: {answer[:200]}")
+    return answer
