@@ -97,7 +97,8 @@ class Firing:
         told = {"id": trigger.id, "type": trigger.type, "variables": dict(reason.variables)}
         origin = Origin(trigger=told, labels=reason.inherited)
         if reason.problem is not None:
-            return self._creator.failed(flow, self.masker.text(reason.problem), execution_id, origin)
+            why = f"the trigger `{trigger.id}`: {self.masker.text(reason.problem)}"
+            return self._creator.failed(flow, why, execution_id, origin)
         try:
             return self._creator.create(flow, reason.inputs, reason.labels, execution_id, origin)
         except InputsInvalid as error:

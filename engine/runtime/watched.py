@@ -162,7 +162,7 @@ class Watched:
         except PenstockError as error:
             self._failed(error.message, now)
         except Exception as error:  # a mistake of a plugin, or of ours
-            log.exception("the trigger %s could not be dealt with", self.key)
+            log.exception("a mistake in dealing with the trigger %s", self.key)
             self._failed(f"{type(error).__name__}: {error}", now)
 
     def _deal_with_dates(self, start: datetime, now: datetime) -> None:
@@ -171,10 +171,11 @@ class Watched:
         if not plan.dates:
             self._move(next_at=plan.next_at, problem=plan.let_go)
             return
+        let_go = self._shown(plan.let_go)
         dates = plan.dates if self.trigger.allow_concurrent else plan.dates[:1]
         after = [due.at for due in plan.dates[1:]] + [plan.next_at]
         for due, next_at in zip(dates, after, strict=False):
-            come = replace(self.state, next_at=next_at, last_at=due.at, problem=plan.let_go)
+            come = replace(self.state, next_at=next_at, last_at=due.at, problem=let_go)
             self._fire(OWN, self._reason(due, due.at.isoformat()), come, now)
 
     def _deal_with_backfill(self, now: datetime) -> None:
@@ -243,17 +244,23 @@ class Watched:
 
     def _move(self, **changes: Any) -> None:
         """Remember how far it has come without starting anything."""
-        changes = {"failures": 0, "retry_at": None, "problem": None, **changes}
-        if changes["problem"] is not None:
-            changes["problem"] = self._bench.firing.masker.text(changes["problem"])
+        changes = {"failures": 0, "retry_at": None, **changes, "problem": self._shown(changes.get("problem"))}
         self.state = replace(self.state, **changes, updated_at=self._bench.clock.now())
         self._bench.store.move_trigger(self.state, changes.keys())
+
+    def _shown(self, problem: str | None) -> str | None:
+        """A problem as it may be remembered. The next date makes it forgotten, so one that is new is logged as well."""
+        shown = self._bench.firing.masker.text(problem) if problem is not None else None
+        if shown is not None and shown != self.state.problem:
+            log.warning("the trigger %s: %s", self.key, shown)
+        return shown
 
     def _failed(self, why: str, now: datetime) -> None:
         failures = self.state.failures + 1
         seconds = _SOON if failures < _PATIENCE else min(_LATER * 2 ** (failures - _PATIENCE), _LATEST)
         retry_at = now + timedelta(seconds=seconds)
         why = self._bench.firing.masker.text(why)
+        log.warning("the trigger %s could not be dealt with: %s", self.key, why)
         problem = why if failures == 1 else f"{why} ({failures} times in a row)"
         self.state = replace(self.state, failures=failures, retry_at=retry_at, problem=problem, updated_at=now)
         with suppress(StoreError):  # what is in memory keeps it from being tried too often

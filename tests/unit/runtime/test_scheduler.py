@@ -232,6 +232,7 @@ def test_a_condition_that_raises_makes_an_execution_that_failed(world: World) ->
     (failed,) = world.started()
     assert failed.state is State.FAILED
     assert failed.error is not None
+    assert failed.error.startswith("the trigger `")
     assert "nothing" in failed.error
 
 

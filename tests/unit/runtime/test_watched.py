@@ -128,9 +128,7 @@ def test_the_first_date_is_ahead(desk: Desk) -> None:
 
 
 def test_a_date_is_started_with_its_variables_and_stored_with_how_far_it_has_come(desk: Desk) -> None:
-    watched = desk.watch(
-        hourly(inputs={"at": "{{ trigger.date }}"}, labels={"h": "{{ trigger.date | date('HH') }}"})
-    )
+    watched = desk.watch(hourly(inputs={"at": "{{ trigger.date }}"}, labels={"h": "{{ trigger.date | date('HH') }}"}))
     desk.pass_time(1)
     watched.deal()
     (reason,) = desk.begins.reasons
@@ -179,12 +177,13 @@ def test_one_that_may_overlap_starts_all_that_are_due(desk: Desk) -> None:
     assert watched.waits_for == {}
 
 
-def test_what_is_let_go_is_told(desk: Desk) -> None:
+def test_what_is_let_go_is_told(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     watched = desk.watch(hourly(allow_concurrent=True), catch_up=2)
     desk.pass_time(100)
     watched.deal()
     assert len(desk.begins.reasons) == 2
     assert desk.stored.problem == "only the last 2 of the dates that were missed are made up for"
+    assert [record.message.partition(": ")[2] for record in caplog.records] == [desk.stored.problem]
 
 
 def test_a_clock_that_goes_back_starts_nothing_twice(desk: Desk) -> None:
