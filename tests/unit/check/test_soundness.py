@@ -40,7 +40,8 @@ PATHS = (
     "inputs.name", "inputs.count", "inputs.ratio", "inputs.go", "inputs.tags", "inputs.tags[0]", "inputs.data",
     "inputs.data.a", "inputs.maybe", "inputs.db", "inputs.db.port", "inputs.env", "vars.word", "vars.number",
     "vars.none", "vars.rows", "vars.rows[0].id", "vars.rows[1]", "vars.map", "vars.map.a.b", "vars.map.size",
-    "outputs.one.value", "outputs.one", "execution.startDate", "execution.state", "flow", "flow.id", "taskrun.id", "taskrun.idempotencyKey",
+    "outputs.one.value", "outputs.one", "execution.startDate", "execution.state", "flow", "flow.id", "taskrun.id",
+    "taskrun.idempotencyKey",
     "tasks.one.state", "x", "x.y", "inputs.nothing", "vars.rows[7]", "vars.word.x", "inputs.tags.size",
     "execution.startDate.year", "vars.map['a']", "inputs['name']", "labels.any",
 )  # fmt: skip
@@ -90,7 +91,12 @@ def contexts() -> list[Mapping[str, Any]]:
         "vars": {**variables, "map": {"size": 1, "a": {"b": "c"}}},
         "execution": {"id": "e", "startDate": datetime(2025, 1, 1, tzinfo=UTC), "state": "RUNNING", "originalId": "e"},
         "flow": {"id": "demo", "namespace": "acme", "revision": 1, "tenantId": "main"},
-        "taskrun": {"id": "r", "startDate": datetime(2025, 1, 1, tzinfo=UTC), "attemptsCount": 1, "idempotencyKey": "k"},
+        "taskrun": {
+            "id": "r",
+            "startDate": datetime(2025, 1, 1, tzinfo=UTC),
+            "attemptsCount": 1,
+            "idempotencyKey": "k",
+        },
         "tasks": {"one": {"state": "SUCCESS"}, "reader": {"state": "RUNNING"}},
         "labels": {"any": "thing"},
     }
