@@ -89,7 +89,7 @@ def owner_of(database: Path) -> OwnerRecord | None:
     """Who owns the database now; None when nobody does, also when the last owner died without a word."""
     if not lock_path(database).exists():
         return None
-    file = _open(lock_path(database))
+    file = _open(lock_path(database), os.O_RDONLY)  # also where nothing can be written
     try:
         return None if _try_lock(file) else _read(database)
     finally:
@@ -105,9 +105,9 @@ def lock_path(database: Path) -> Path:
     return database.with_name(database.name + ".lock")
 
 
-def _open(path: Path) -> int:
+def _open(path: Path, how: int = os.O_RDWR | os.O_CREAT) -> int:
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+        return os.open(path, how | getattr(os, "O_CLOEXEC", 0), 0o600)
     except OSError as error:
         raise StoreError(
             f"the lock {path} cannot be opened: {error.strerror}", hint="Look at the permissions of its folder."

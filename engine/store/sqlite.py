@@ -217,7 +217,9 @@ def check_folder(folder: Path) -> None:
             hint="Point --home to a local disk, or give a PostgreSQL URL as database.url.",
         )
     if folder.stat().st_mode & 0o222 == 0 or not os.access(folder, os.W_OK):
-        raise StoreError(f"the folder {folder} is read-only", hint=f"chmod u+w {folder}")
+        mounted = hasattr(os, "ST_RDONLY") and os.statvfs(folder).f_flag & os.ST_RDONLY
+        hint = "Its file system is: mount it to be written, or copy the folder." if mounted else f"chmod u+w {folder}"
+        raise StoreError(f"the folder {folder} is read-only", hint=hint)
 
 
 def check_file(path: Path) -> None:

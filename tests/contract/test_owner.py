@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -102,6 +103,25 @@ def test_who_asked_only_to_read_owns_from_the_first_write_on(sqlite_url: str) ->
     store = open_store(sqlite_url)
     assert owner_of(path_of(sqlite_url)) is None
     store.set_meta("a", 1)
+    owner = owner_of(path_of(sqlite_url))
+    assert owner is not None
+    assert owner.pid == os.getpid()
+    store.close()
+    assert owner_of(path_of(sqlite_url)) is None
+
+
+def test_who_the_owner_is_can_be_asked_where_nothing_can_be_written(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = os.open
+
+    def read_only(path: str | Path, flags: int, mode: int = 0o777) -> int:
+        if flags & (os.O_RDWR | os.O_WRONLY | os.O_CREAT):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        return opened(path, flags, mode)
+
+    store = open_store(sqlite_url, owner=True)
+    monkeypatch.setattr(os, "open", read_only)
     owner = owner_of(path_of(sqlite_url))
     assert owner is not None
     assert owner.pid == os.getpid()

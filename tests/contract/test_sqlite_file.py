@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import threading
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -113,6 +115,13 @@ def test_a_read_only_folder_is_refused(filled: Path) -> None:
         assert "chmod u+w" in (refusal(filled).hint or "")
     finally:
         filled.parent.chmod(0o700)
+
+
+@pytest.mark.skipif(not hasattr(os, "ST_RDONLY"), reason="the system does not tell how a folder is mounted")
+def test_permissions_are_no_help_on_a_read_only_file_system(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_flag=os.ST_RDONLY))
+    assert "mount it to be written" in (refusal(filled).hint or "")
 
 
 def test_a_folder_in_the_place_of_the_file_is_refused(file: Path) -> None:
