@@ -174,9 +174,10 @@ class World:
     def close(self) -> None:
         """End what is still running of what was started."""
         for process in self._started:
-            if process.poll() is None:
-                process.kill()
-            process.communicate()
+            process.kill()
+            process.wait()
+            for stream in filter(None, (process.stdout, process.stderr)):
+                stream.close()
 
     # -- what is stored
 

@@ -7,8 +7,9 @@ import sys
 import time
 from pathlib import Path
 
+from bench.trust.api import ask, create, serve
 from bench.trust.matrix import Result, passed, require, row
-from bench.trust.world import World
+from bench.trust.world import PENSTOCK, World
 
 SHELL = "  - id: first\n    type: io.kestra.plugin.scripts.shell.Commands\n    commands: ['%s']"
 LOOP = """\
@@ -27,8 +28,6 @@ def peak(world: World, *arguments: str) -> tuple[int, float]:
         "code = subprocess.call(sys.argv[1:])\n"
         "print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     )
-    from bench.trust.world import PENSTOCK
-
     done = world.type(*PENSTOCK, *arguments, program=(sys.executable, "-c", program), patience=300)
     code, kilobytes = done.out.split()[-2:]
     return int(code), int(kilobytes) / 1024
@@ -91,8 +90,6 @@ def row_30(world: World) -> Result:
     "ready in 5 s; handles, threads and memory stay",
 )
 def row_32(world: World) -> Result:
-    from tests.acceptance.serving import Server
-
     (world.folder / "flows").mkdir()
     task = "tasks:\n  - {id: first, type: io.kestra.plugin.core.flow.Sleep, duration: PT600S}\n"
     (world.folder / "flows" / "queue.yaml").write_text(
@@ -111,23 +108,23 @@ def row_32(world: World) -> Result:
     )
     world.type("-c", fill, program=(sys.executable,), patience=600).well()
     begun = time.monotonic()
-    server = Server(world.folder, "--flows", "flows", "--grace", "0").ready()
+    server, url = serve(world)
     ready = time.monotonic() - begun
     try:
         answers = []
         for number in range(600):
             before = time.monotonic()
             if number % 2:
-                server.begin("trust/quick")
+                require(create(url, "trust/quick", f"k{number}"), "an execution was not created")
             else:
-                server.ask("GET", "/api/v1/main/executions/search?size=25")
+                require(ask(url, "GET", "/api/v1/main/executions/search?size=25")[0] == 200, "no list was shown")
             answers.append(time.monotonic() - before)
             if number == 200:
-                early = _held(server.process.pid)
-        late = _held(server.process.pid)
+                early = _held(server.pid)
+        late = _held(server.pid)
     finally:
-        server.process.kill()
-        server.process.communicate()
+        server.kill()
+        server.communicate()
     p99 = sorted(answers)[int(len(answers) * 0.99)]
     require(ready <= 5, f"with 10,000 in the queue it was ready after {ready:.1f} s")
     require(late[1] <= early[1] + 8, f"file handles grow: {early[1]}, then {late[1]}")
