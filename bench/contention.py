@@ -61,6 +61,10 @@ class Figures:
     def locked(self) -> int:
         return sum(number for words, number in self.errors.items() if "locked" in words)
 
+    def p99(self, asked: str) -> float:
+        """Seconds, of one kind of request."""
+        return _share(self.times[asked], 99)
+
     def __str__(self) -> str:
         asked = "; ".join(
             f"{name}: {len(times)}, p50 {_share(times, 50):.2f} s, p99 {_share(times, 99):.2f} s"

@@ -90,7 +90,7 @@ class Disk:
 
     def cut(self, at: int, chance: Random | None) -> dict[str, bytes]:
         """The files if the power had gone before operation `at`; without chance nothing unflushed has arrived."""
-        flushed = dict.fromkeys(self.before, 0)
+        flushed = dict.fromkeys(self.before, -1)
         for place, operation in enumerate(self.operations[:at]):
             if operation.offset is None:
                 flushed[operation.file] = place

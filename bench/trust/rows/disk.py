@@ -148,7 +148,7 @@ def row_25(world: World) -> Result:
 
 @row(
     26,
-    "Only the disk of files is full; no free file handle; no further process",
+    "Only the disk of files is full; 64 file handles",
     "that task FAILED with the reason; the engine lives",
 )
 def row_26(world: World) -> Result:

@@ -84,7 +84,7 @@ def _bad(world: World, what: str, more: str = "") -> str:
 
 @row(
     33,
-    "Poison: a flow's row is garbled, its plugin removed, its expression endless, its cron never due",
+    "Poison: a flow's row is garbled, its plugin removed, an expression too deep, a cron never due",
     "it fails alone, the others go on",
     on=BOTH,
 )

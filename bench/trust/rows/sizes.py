@@ -33,7 +33,11 @@ def peak(world: World, *arguments: str) -> tuple[int, float]:
     return int(code), int(kilobytes) / 1024
 
 
-@row(29, "100 MB on stdout; one line of 100 MB; bytes that are no text; a huge output", "told or cut; memory < +64 MB")
+@row(
+    29,
+    "100 MB on stdout; one line of 100 MB; bytes that are no text; an expression of 2,000,000 values",
+    "told or cut; memory < +64 MB",
+)
 def row_29(world: World) -> Result:
     _, usual = peak(world, "run", "--quiet", world.flow("usual", SHELL % "echo hello"))
     told = []
@@ -51,7 +55,7 @@ def row_29(world: World) -> Result:
     )
     code, used = peak(world, "run", "--quiet", world.flow("output", output))
     require(code in (0, 1), f"a huge output ended with {code}")
-    told.append(f"a list of 2,000,000 as an output: code {code}, +{used - usual:.0f} MB")
+    told.append(f"a list of 2,000,000 values: code {code}, +{used - usual:.0f} MB")
     world.sound()
     return passed("; ".join(told))
 
@@ -86,7 +90,7 @@ def row_30(world: World) -> Result:
 
 @row(
     32,
-    "10,000 queued executions, restarted on top; the server over many runs",
+    "10,000 queued executions, restarted on top; the server over 600 requests",
     "ready in 5 s; handles, threads and memory stay",
 )
 def row_32(world: World) -> Result:

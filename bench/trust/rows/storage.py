@@ -20,7 +20,7 @@ STEP = "  - {id: first, type: io.kestra.plugin.core.debug.Return, format: x}\n  
 
 @row(
     28,
-    "kill -9 at every statement of every migration; a newer schema",
+    "kill -9 at writes all along every migration; a newer schema",
     "run again, it succeeds; a newer one is refused",
     on=BOTH,
 )
