@@ -61,8 +61,7 @@ def test_the_owner_of_the_database_purges_for_others(
     history: None, project: Path, penstock: Penstock, start: Callable[..., Popen[bytes]]
 ) -> None:
     (project / "going.yaml").write_text(
-        "id: going\nnamespace: acme\ntasks:\n"
-        "  - {id: long, type: io.kestra.plugin.core.flow.Sleep, duration: PT10M}\n",
+        "id: going\nnamespace: acme\ntasks:\n  - {id: long, type: io.kestra.plugin.core.flow.Sleep, duration: PT10M}\n",
         encoding="utf-8",
     )
     running: Any = start("run", "going.yaml")
