@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.write is not None:
         write_page(report, options.write)
     print(f"\n{report.summary()}. Written to {options.json}")
-    sys.exit(1 if report.failed else 0)
+    sys.exit(1 if report.has_failed else 0)
 
 
 def play(row: Row, kind: str, seed: int, server: Postgres | None) -> Played:

@@ -17,6 +17,7 @@ from itertools import cycle, product
 from typing import Any
 
 from bench.trust import judging
+from bench.trust.report import KEPT
 from bench.trust.world import MORTAL, World
 from engine.model.execution import Execution
 from engine.model.state import State
@@ -174,6 +175,7 @@ class Campaign:
             "commits of a run, each aimed at three times": f"{commits} ({min(kills // 2, points)} of {points} points)",
             "problems (lost, done twice, stuck, changed, without effect)": len(self.wrong),
             "found": " / ".join(self.wrong[:5]) or "nothing",
+            KEPT: "no" if self.wrong else "yes",
             "stored at death": dict(self.states.most_common()),
             "death came": dict(self.points.most_common()),
             "seed": self.world.seed,

@@ -21,6 +21,10 @@ REPORT = ROOT / "build" / "trust.json"
 _TEMPLATE = Path(__file__).with_name("page.md")
 
 
+#: Of a campaign: whether all of it was as promised, `yes` or `no`.
+KEPT = "promises kept"
+
+
 class Played(Struct, frozen=True, kw_only=True):
     """A row on one kind of database."""
 
@@ -68,8 +72,10 @@ class Report(Struct, kw_only=True):
             self.machine["postgresql"] = server.version
 
     @property
-    def failed(self) -> list[Played]:
-        return [played for played in self.played.values() if played.result.outcome is Outcome.FAILED]
+    def has_failed(self) -> bool:
+        """Whether a row or a campaign has found a promise that was not kept."""
+        outcomes = {played.result.outcome for played in self.played.values()}
+        return Outcome.FAILED in outcomes or "no" in {figures.get(KEPT) for figures in self.campaigns.values()}
 
     def summary(self) -> str:
         counts = dict.fromkeys(Outcome, 0)

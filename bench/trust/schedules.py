@@ -14,6 +14,7 @@ from typing import Any
 
 from bench.trust import judging
 from bench.trust.matrix import require
+from bench.trust.report import KEPT
 from bench.trust.world import World
 from engine.store import owner_of
 
@@ -84,7 +85,7 @@ def _judged(world: World) -> dict[str, Any]:
     effects = judging.effects_of(world.ledger())
     wrong += [words for one in executions.values() for words in judging.effects_missing(one, effects, ("say",))]
     world.sound()
-    return {
+    figures = {
         "instants": len(expected),
         "executions": len(executions),
         "instants twice": sum(number > 1 for number in instants.values()) + len(executions) - len(fired),
@@ -93,6 +94,8 @@ def _judged(world: World) -> dict[str, Any]:
         "stuck": sum(not execution.is_over for execution in executions.values()),
         "other problems": " / ".join(wrong[:5]) or "none",
     }
+    broken = wrong or any(figures[name] for name in ("instants twice", "gaps", "beside the second", "stuck"))
+    return figures | {KEPT: "no" if broken else "yes"}
 
 
 def _fires(world: World) -> dict[str, datetime]:
