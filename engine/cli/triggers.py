@@ -140,7 +140,7 @@ def instant(text: str, option: str) -> datetime:
 
 def _outlook(engine: Engine, flow: Flow, trigger: Trigger, start: datetime, count: int) -> Outlook:
     from engine.core.schedule import Timetable, effect_of_next_change, upcoming
-    from engine.model.triggers import TimedTrigger
+    from engine.model.triggers import ForeignTrigger, TimedTrigger
     from engine.runtime.outside import Asker
 
     plain = Outlook(
@@ -149,10 +149,12 @@ def _outlook(engine: Engine, flow: Flow, trigger: Trigger, start: datetime, coun
         type=trigger.type,
         disabled=trigger.disabled or flow.disabled,
     )
-    if not isinstance(trigger, TimedTrigger):
-        return plain
     from msgspec.structs import replace
 
+    if isinstance(trigger, ForeignTrigger):
+        return replace(plain, problem="this version does not run triggers of this type")
+    if not isinstance(trigger, TimedTrigger):
+        return plain
     asker = Asker(seed=trigger.id, namespace=flow.namespace, flow_id=flow.id)
     try:
         timetable = Timetable(flow, trigger, facts=engine.facts, functions=engine.outside.functions(asker))

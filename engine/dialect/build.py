@@ -34,6 +34,8 @@ MAX_CONTAINERS = 32
 _CONTAINERS = {name: container for container in CONTAINERS for name in container.TYPES}
 _COMMON = frozenset(known_properties(Task))
 #: Stands where a broken task was, so that the rest of the tree keeps its shape and can be checked.
+#: What the types of the language itself begin with.
+_CORE = ("io.kestra.plugin.core.", "io.kestra.core.")
 _BROKEN = RunnableTask.model_construct(id="broken", type="broken")
 _BROKEN_INPUT = Input.model_construct(id="broken", type="broken")
 _BROKEN_CONDITION = Condition.model_construct(type="broken")
@@ -232,6 +234,10 @@ class Builder:
     def _foreign_trigger(self, type_: str, known: Mapping[str, type[Trigger]], path: Path) -> None:
         meant = nearest_type(type_, known)
         hint = did_you_mean(known[meant].TYPES[0] if meant else None)
+        if type_.startswith(_CORE):  # all of those are known here, so that this is a slip
+            message = f'there is no trigger of the type "{type_}"'
+            self.add("unknown-type", message, path, hint="it is a task" if self._types.canonical(type_) else hint)
+            return
         message = f"triggers of the type {type_} are not run by this version: this one never starts the flow"
         self.add("not-supported", message, path, hint=hint, severity=Severity.WARNING)
 

@@ -163,5 +163,13 @@ def test_a_backfill_that_makes_no_sense(penstock: Penstock, timed: str, words: l
     assert (refused.code, message in refused.err) == (2, True), refused.err
 
 
+def test_a_trigger_that_is_not_run_says_so(penstock: Penstock, project: Path) -> None:
+    flow = f"id: f\nnamespace: a\ntasks: [{{id: a, type: {CORE}.log.Log, message: x}}]\n"
+    (project / "f.yaml").write_text(flow + "triggers: [{id: t, type: io.kestra.plugin.kafka.Trigger, topic: x}]\n")
+    assert penstock("flows", "push", "f.yaml").code == 0
+    assert "does not run triggers of this type" in penstock("triggers", "list").out
+    assert "does not run triggers of this type" in penstock("triggers", "list", "--json").json[0]["problem"]
+
+
 def test_instants_are_iso_8601_in_json() -> None:
     assert as_json({"next": datetime(2026, 5, 6, 7, tzinfo=UTC)}) == '{\n  "next": "2026-05-06T07:00:00Z"\n}'

@@ -120,7 +120,7 @@ def test_a_webhook_and_a_request() -> None:
 
 @pytest.mark.parametrize(
     ("type_", "hint"),
-    [("io.acme.Files", None), (f"{T}.Shedule", f'did you mean "{T}.Schedule"?'), ("a.b.Webhook", f"{T}.Webhook")],
+    [("io.acme.Files", None), ("a.b.Webhook", f"{T}.Webhook")],
 )
 def test_a_trigger_of_another_kind_is_kept_as_written_and_told_of(type_: str, hint: str | None) -> None:
     parsed = read(f"{{id: t, type: {type_}, from: /in, labels: {{a: b}}, every: [1]}}")
@@ -131,6 +131,15 @@ def test_a_trigger_of_another_kind_is_kept_as_written_and_told_of(type_: str, hi
     (found,) = parsed.diagnostics
     assert (found.code, found.severity, found.line, found.column) == ("not-supported", Severity.WARNING, 4, 19)
     assert (hint or "") in (found.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("slip", "hint"), [("Shedule", f"{T}.Schedule"), ("Flo", f"{T}.Flow"), ("Weebhook", f"{T}.Webhook")]
+)
+def test_a_slip_in_a_type_of_the_language_is_an_error(slip: str, hint: str) -> None:
+    (found,) = read(f"{{id: t, type: {T}.{slip}, cron: '@daily'}}").diagnostics
+    assert (found.code, found.severity, found.line, found.column) == ("unknown-type", Severity.ERROR, 4, 19)
+    assert hint in (found.hint or "")
 
 
 def test_what_has_no_effect_is_a_warning() -> None:
