@@ -14,6 +14,7 @@ from engine.check.outline import Outline
 from engine.check.roots import Declared
 from engine.check.secrets import literal_defaults, literal_secrets
 from engine.check.static import expressions_in_static_properties
+from engine.check.triggers import refused_inputs
 from engine.dialect import Parsed, TypeIndex
 from engine.model.diagnostic import Diagnostic
 
@@ -39,5 +40,6 @@ def check(parsed: Parsed, types: TypeIndex, keys: Keys = NO_KEYS) -> list[Diagno
         *invalid_defaults(document, parsed.flow),
         *literal_secrets(document, parsed.tasks, types),
         *literal_defaults(document, parsed.flow),
+        *refused_inputs(document, parsed.flow),
     ]
     return sorted(found, key=lambda finding: (finding.line, finding.column))

@@ -63,6 +63,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "unknown-dependency": "`dependsOn` names what does not exist.",
         "dependency-cycle": "Tasks or inputs wait for each other.",
         "recursive-call": "A task runs the flow that it stands in.",
+        "refused-inputs": "A trigger does not give its flow the inputs that this declares.",
     },
     "Expressions": {
         "expression-syntax": "An expression that cannot be parsed.",

@@ -115,8 +115,8 @@ tasks: [{id: ask-me, type: acme.Ask, prompt: "{{ outputs.ask-me.value }}"}]
 
 
 def test_other_worlds_are_not_judged() -> None:
-    inputs = "{a: '{{ outputs.upstream.x }} {{ inputs.theirs }}'}"
-    trigger = f"triggers: [{{id: t, type: io.kestra.plugin.core.trigger.Flow, inputs: {inputs}}}]"
+    labels = "{a: '{{ outputs.upstream.x }} {{ inputs.theirs }}'}"
+    trigger = f"triggers: [{{id: t, type: io.kestra.plugin.core.trigger.Flow, labels: {labels}}}]"
     assert findings(top=trigger) == []
     assert findings("{{ vars.later }}", type_="acme.SetVariables") == []
     (finding,) = findings(top="outputs: [{id: o, value: '{{ vars.no }}'}]")

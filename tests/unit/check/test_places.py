@@ -80,7 +80,7 @@ def test_what_can_be_seen_from_a_task(tasks: str, expected: list[tuple[str, str]
         ("pluginDefaults: [{type: T, values: {format: '{{ inputs.nam }}'}}]", [("warning", "unknown-reference")]),
         (
             "triggers: [{id: t, type: io.kestra.plugin.core.trigger.Flow, "
-            "inputs: {a: '{{ outputs.upstream.x }} {{ inputs.theirs }}'}}]",
+            "labels: {a: '{{ outputs.upstream.x }} {{ inputs.theirs }}'}}]",
             [],
         ),
         ("labels: {a: '{{ inputs.nothing }}'}", []),

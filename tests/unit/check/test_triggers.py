@@ -53,3 +53,31 @@ def test_no_false_alarm(trigger: str) -> None:
 )
 def test_what_a_trigger_does_not_see(trigger: str, found: str) -> None:
     assert [each.partition(":")[0] for each in told(trigger)] == [found]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "trigger", "findings"),
+    [
+        ("", "inputs: {x: 1}", ['the trigger gives the input "x", which the flow does not declare']),
+        ("{id: day, type: DATE, defaults: 2026-01-01}", "inputs: {dya: 1}", ["does not declare"]),
+        ("{id: n, type: INT}, {id: m, type: INT}", "inputs: {n: 1}", ['does not give "m", which the flow needs']),
+        ("{id: n, type: INT}", "inputs: {n: '{{ trigger.date }}'}", []),
+        ("{id: n, type: INT}", "disabled: true", []),
+        ("{id: n, type: INT, required: false}, {id: m, type: INT, defaults: 1}", "disabled: false", []),
+        ("{id: a.b, type: INT}", "inputs: {a: {b: 1}}", []),
+        ("{id: s, type: SELECT, values: [a], autoSelectFirst: true}", "disabled: false", []),
+        (
+            "{id: on, type: BOOLEAN, defaults: false}, {id: n, type: INT, dependsOn: {inputs: [on], condition: false}}",
+            "disabled: false",
+            [],
+        ),
+    ],
+)
+def test_inputs_of_a_trigger_are_those_of_its_flow(inputs: str, trigger: str, findings: list[str]) -> None:
+    source = (
+        f"id: f\nnamespace: acme\ninputs: [{inputs}]\ntasks: [{{id: a, type: {RETURN}, format: x}}]\n"
+        f"triggers:\n  - {{id: t, type: {T}.Schedule, cron: '@daily', {trigger}}}\n"
+    )
+    found = [finding for finding in judged(source) if finding.code == "refused-inputs"]
+    assert [part in finding.message for part, finding in zip(findings, found, strict=True)] == [True] * len(findings)
+    assert all((finding.line, str(finding.severity)) == (6, "warning") for finding in found)

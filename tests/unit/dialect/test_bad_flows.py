@@ -288,6 +288,6 @@ def test_containers_nest_32_deep_and_no_deeper() -> None:
 def test_every_code_has_a_case() -> None:
     shown = {case[1] for case in (*CASES.values(), *test_bad_yaml.CASES.values())}
     elsewhere = {"unquoted-expression", "bad-escape", test_recursion.CODE, *test_templates.CODES, *test_triggers.CODES}
-    checked = {*GROUPS["Expressions"], *GROUPS["Dialects"], "invalid-default"}  # tests/unit/check
+    checked = {*GROUPS["Expressions"], *GROUPS["Dialects"], "invalid-default", "refused-inputs"}  # tests/unit/check
     from_the_command_line = {"unreadable"}
     assert shown | elsewhere | checked | from_the_command_line == set(CODES)
