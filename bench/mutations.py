@@ -36,7 +36,16 @@ from engine.model.flow import CONTAINERS
 ROOT = Path(__file__).resolve().parent.parent
 #: Golden cases that show what happens to an expression that fails: the error in them is meant.
 MEANT = dict.fromkeys(
-    ("outputs_fail", "rendering_fails", "container_cannot_begin", "loop_until_fails", "retry_precedence", "run_if"), 1
+    (
+        "outputs_fail",
+        "rendering_fails",
+        "container_cannot_begin",
+        "loop_until_fails",
+        "retry_precedence",
+        "run_if",
+        "listeners_not_judged",
+    ),
+    1,
 )
 SHORT = {
     "RETURN": "io.kestra.plugin.core.debug.Return",
