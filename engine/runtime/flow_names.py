@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.dialect.suggest import did_you_mean, nearest
 from engine.errors import NotFound, UsageError
 from engine.ports import FlowRecord, Store
 
@@ -17,8 +18,10 @@ def named_flow(store: Store, name: str) -> FlowRecord:
     if len(found) > 1:
         raise UsageError(f"`{name}` may mean several flows", hint="write NAMESPACE/ID with a slash")
     if not found:
+        stored = [f"{record.namespace}/{record.id}" for record in store.flows()]
         raise NotFound(
             f"there is no flow `{name}`",
-            hint="name a FLOW.yaml file, or a stored flow as NAMESPACE/ID (see `penstock flows list`)",
+            hint=did_you_mean(nearest(name, stored))
+            or "name a FLOW.yaml file, or a stored flow as NAMESPACE/ID (see `penstock flows list`)",
         )
     return found[0]

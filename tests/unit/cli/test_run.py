@@ -156,6 +156,12 @@ class TestABadRun:
         assert ran.code == 2
         assert reason in ran.err
 
+    def test_a_slip_in_the_name_of_a_stored_flow(self, penstock: Penstock) -> None:
+        flow = penstock("run", "hello.yaml", "--json").json
+        name = f"{flow['namespace']}/{flow['flowId']}"
+        slip = penstock("run", name[:-1])
+        assert (slip.code, f'did you mean "{name}"?' in slip.err) == (2, True)
+
     def test_a_file_that_may_not_be_read(self, penstock: Penstock, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("os.access", lambda *_: False)
         assert "permission denied" in penstock("run", "hello.yaml").err
