@@ -16,6 +16,7 @@ from engine.cli.terminal import (
     level,
     printable,
     relative_time,
+    say_error,
     say_json,
     speaks_unicode,
     state,
@@ -202,20 +203,24 @@ def outputs(execution_id: str, task_id: str | None) -> None:
 def recover() -> int:
     """Take over the executions whose engine is gone, and see them to their ends, or until they wait for a person.
 
-    Exits 1 if one of them does not end well, else 3 if one of them waits.
+    Exits 1 if one of them does not end well or cannot go on, else 3 if one of them waits.
     """
     from engine.cli.watching import exit_code, seen_to_its_end, tell_waiting
 
     with open_engine() as engine:
-        ended = [seen_to_its_end(engine, execution_id) for execution_id in engine.recover()]
+        going_on = engine.recover()
+        refused = set(engine.left_behind) - set(going_on)
+        ended = [seen_to_its_end(engine, execution_id) for execution_id in going_on]
     for execution in ended:
         click.echo(f"{state(execution.state)}  {execution.namespace}/{execution.flow_id}  {execution.id}")
         if execution.state is State.PAUSED:
             tell_waiting(execution)
-    if not ended:
+    if refused:
+        say_error(f"{len(refused)} of the executions that were left behind cannot go on, for the reasons above")
+    elif not ended:
         click.echo(dim("Nothing to recover."))
     codes = {exit_code(execution) for execution in ended}
-    return 1 if 1 in codes else max(codes, default=0)
+    return 1 if refused or 1 in codes else max(codes, default=0)
 
 
 def found(store: Store, execution_id: str) -> Execution:

@@ -1,6 +1,8 @@
 """Looking at what is stored: executions, flows, outputs, logs, expressions, the database."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -101,6 +103,15 @@ tasks:
 
     def test_nothing_to_recover(self, penstock: Penstock, ran: str) -> None:
         assert penstock("executions", "recover").code == 0
+
+    def test_what_cannot_go_on_is_told(self, penstock: Penstock, ran: str, project: Path) -> None:
+        with closing(sqlite3.connect(project / ".penstock" / "penstock.db")) as database, database:
+            database.execute("UPDATE executions SET state = 'RUNNING', ended_at = NULL")
+            database.execute("UPDATE flows SET source = 'id: ['")
+        refused = penstock("executions", "recover")
+        assert refused.code == 1
+        assert f"execution {ran} cannot go on" in refused.err
+        assert "1 of the executions that were left behind cannot go on" in refused.err
 
 
 class TestFlows:
