@@ -9,9 +9,14 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from engine.app import Engine
+from engine.check import check
+from engine.dialect import format_diagnostic, parse
+from engine.errors import UsageError
+from engine.model.diagnostic import Severity
 from engine.runtime.deployments import Deployments
 from engine.runtime.retention import Sweeper
 from engine.runtime.scheduler import Scheduler
+from engine.sources import read_file
 
 
 class Service:
@@ -27,10 +32,24 @@ class Service:
     ) -> None:
         self._engine = engine
         self._schedules = schedules
-        self.deployments = Deployments(engine.store, engine.load, engine.deploy, folders, on_progress=on_progress)
+        self.deployments = Deployments(
+            engine.store, engine.load, engine.deploy, folders, on_progress=on_progress, warnings=self._warnings
+        )
         self.scheduler: Scheduler | None = None
         self.recovered: list[str] = []  #: the executions that were left behind, and go on
         self._sweeper = Sweeper(engine.retention)
+
+    def _warnings(self, file: str) -> list[str]:
+        """The mistakes and doubts that `penstock validate` finds in a file, as people read them."""
+        defaults = self._engine.settings.plugin_defaults
+        try:
+            parsed = parse(read_file(file), file=file, types=self._engine.catalog, defaults=defaults)
+        except UsageError:
+            return []  # it is gone by now, which is told at the next look
+        found = [*parsed.diagnostics, *check(parsed, self._engine.catalog)]
+        return [
+            format_diagnostic(finding) for finding in found if finding.severity in (Severity.ERROR, Severity.WARNING)
+        ]
 
     def begin(self) -> None:
         """Raises StoreBusy when another engine owns the database."""

@@ -53,9 +53,11 @@ class Deployments:
         folders: Sequence[str],
         on_change: Callable[[], None] = lambda: None,
         on_progress: Callable[[int, int], None] = lambda done, all_: None,
+        warnings: Callable[[str], Iterable[str]] = lambda file: (),
     ) -> None:
         """`deploy` deploys flows, by the files that they come from, all or none. `on_change` hears when others are on
-        than before, `on_progress` of files that have been read: how many, and of how many.
+        than before, `on_progress` of files that have been read: how many, and of how many. `warnings` is what is
+        doubtful about a flow that is on all the same.
         """
         self._store = store
         self._load = load
@@ -63,6 +65,7 @@ class Deployments:
         self._folders = [os.path.abspath(folder) for folder in folders]
         self._on_change = on_change
         self._on_progress = on_progress
+        self._warnings = warnings
         self._read: dict[str, _Read] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="penstock-flows", daemon=True)
@@ -151,6 +154,8 @@ class Deployments:
             done = True
             for file, flow in flows.items():
                 log.info("%s/%s is on, from %s", flow.namespace, flow.id, file)
+                for warning in self._warnings(file):
+                    log.warning("%s", warning)
         return done
 
     def _tell(self, problems: Mapping[str, PenstockError]) -> None:
