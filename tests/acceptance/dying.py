@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -22,6 +23,8 @@ from engine.ports import ExecutionFilter
 from engine.runtime.batch import Batch
 from engine.runtime.writes import DeleteExecution
 from engine.store.postgres import PostgresDatabase
+from engine.store.shared import SharedStore
+from engine.store.sql import SqlStore
 from engine.store.sqlite import SqliteDatabase
 
 #: The id of the execution that a replay begins.
@@ -209,8 +212,12 @@ def own_and_die(folder: Path, name: str, moment: str) -> None:
 
 
 def die(moment: str) -> None:
-    """Have this process killed at the next commit that somebody waits for."""
+    """Have this process killed at the next commit that somebody waits for.
+
+    Where several engines share a database, other threads write as well, about the engine itself: that does not count.
+    """
     awaited = False
+    own = threading.local()
 
     def await_(before: Callable[..., Any]) -> Callable[..., Any]:
         def noted(*arguments: Any) -> Any:
@@ -220,20 +227,35 @@ def die(moment: str) -> None:
 
         return noted
 
+    def counting(write: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*arguments: Any) -> Any:
+            own.counts = True
+            try:
+                return write(*arguments)
+            finally:
+                own.counts = False
+
+        return counted
+
+    def is_it() -> bool:
+        return awaited and getattr(own, "counts", False)
+
     def dying(writing: Callable[..., Any]) -> Callable[..., Any]:
         @contextmanager
         def fatal(database: Any) -> Iterator[Any]:
             with writing(database) as connection:
                 yield connection
-                if awaited and moment == "within":
+                if is_it() and moment == "within":
                     os.kill(os.getpid(), signal.SIGKILL)
-            if awaited:
+            if is_it():
                 os.kill(os.getpid(), signal.SIGKILL)
 
         return fatal
 
     Batch.answer = await_(Batch.answer)  # type: ignore[method-assign]
-    DeleteExecution.perform = await_(DeleteExecution.perform)  # type: ignore[method-assign]
+    DeleteExecution.perform = counting(await_(DeleteExecution.perform))  # type: ignore[method-assign]
+    for store in (SqlStore, SharedStore):
+        store.commit = counting(store.commit)  # type: ignore[method-assign]
     for kind in (SqliteDatabase, PostgresDatabase):
         kind.writing = dying(kind.writing)  # type: ignore[method-assign]
 
