@@ -8,6 +8,7 @@ that anybody was told.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -42,7 +43,9 @@ def listen(host: str, port: int) -> socket.socket:
         door.close()
         raise UsageError(
             f"cannot listen on {host}:{port}: {error.strerror}",
-            hint="another program may do so already; --port chooses another port, and 0 any that is free",
+            hint="--host names an address of this machine, such as 127.0.0.1 or 0.0.0.0"
+            if error.errno == errno.EADDRNOTAVAIL
+            else "another program may do so already; --port chooses another port, and 0 any that is free",
         ) from None
     return door
 

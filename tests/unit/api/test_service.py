@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.api.server import listen
 from engine.api.service import Service
 from engine.app import Engine
+from engine.errors import UsageError
 
 FLOW = """\
 id: doubtful
@@ -32,3 +34,9 @@ def test_what_is_doubtful_about_a_deployed_flow_is_logged_once(
         [f"{file}:4:30", "warning[not-supported]"],
         [f"{file}:3:74", "error[unknown-reference]"],
     ]
+
+
+def test_an_address_of_another_machine_is_no_matter_of_the_port() -> None:
+    with pytest.raises(UsageError, match="cannot listen on 192\\.0\\.2\\.1:0") as refused:  # kept for documentation
+        listen("192.0.2.1", 0)
+    assert "--host" in (refused.value.hint or "")
