@@ -162,7 +162,7 @@ def _count_lanes(tree: Tree, execution: Execution, tallies: dict[TallyKey, Tally
     for loop_id, numbers in lanes.items():
         loop = execution.task_runs[loop_id]
         stopped = execution.ending is not None and not tree.places[loop.task_id].after
-        stopped = stopped or loop.state in (State.KILLING, State.KILLED)
+        stopped = stopped or loop.state is State.KILLING or loop.is_terminal  # nothing of it starts any more
         _count_lanes_of(tree, loop, sorted(numbers), tallies, stopped=stopped)
 
 

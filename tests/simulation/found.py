@@ -39,4 +39,5 @@ FOUND = (
     3244,  # a folder that was lost when something had not begun in it
     5385,  # a crash while executions are being stopped
     5990,  # a folder in the `errors` of a folder, and a crash
+    8654,  # a loop that ended early beside a restart
 )

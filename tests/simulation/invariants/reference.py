@@ -72,7 +72,8 @@ def live_lanes(view: View, loop: TaskRun) -> set[int]:
     """The rounds of a loop that go on. Where no round goes on to its end, one between two of its tasks does not."""
     execution, ended = view.execution, lane_states(view, loop)
     stopped = execution.ending is not None and not view.is_late(loop)
-    broken = stopped or loop.state in (State.KILLING, State.KILLED) or bool(broken_lanes(view, loop))
+    stopped = stopped or loop.state is State.KILLING or loop.is_terminal
+    broken = stopped or bool(broken_lanes(view, loop))
     going_on = {
         lane
         for lane in view.lanes.get(loop.id, ())
