@@ -27,7 +27,14 @@ _TOLD_EVERY = 200
 
 
 @click.command(cls=Command)
-@click.option("--flows", "folders", multiple=True, metavar="DIR", help="A folder of flows; by default the setting.")
+@click.option(
+    "--flows",
+    "folders",
+    multiple=True,
+    metavar="DIR",
+    type=click.Path(file_okay=False),
+    help="A folder of flows; by default the setting.",
+)
 @click.option("--host", help="Where to listen; by default 127.0.0.1, which only this machine reaches.")
 @click.option("--port", type=click.IntRange(0, 65535), help="By default 8080; 0 takes any that is free.")
 @click.option("--no-scheduler", is_flag=True, help="Start no flow by its triggers.")
@@ -60,6 +67,9 @@ def server(
     access = Access(host=host or wanted.host, token=wanted.token, names=wanted.names)
     door = listen(access.host, wanted.port if port is None else port)
     show_server_logs()
+    for folder in folders:
+        if not os.path.isdir(folder):
+            tell(f"There is no folder {folder} yet; its flows are deployed as soon as there is.")
     with door, Engine(current_home(), settings=settings) as engine:
         flows = [os.path.abspath(folder) for folder in folders] or settings.flows
         service = Service(engine, flows, schedules=not no_scheduler, on_progress=_progress)

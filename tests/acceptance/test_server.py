@@ -144,6 +144,16 @@ def test_a_port_that_is_taken_leaves_nothing_half_started(project: Path, start: 
     assert not (project / "other").exists()
 
 
+def test_a_folder_of_flows_that_is_none_is_told(project: Path, start: Start) -> None:
+    server = start("--flows", "flwos").ready()
+    server.process.send_signal(signal.SIGTERM)
+    told = "".join(server.process.communicate(timeout=PATIENCE))
+    assert "There is no folder flwos yet" in told
+    (project / "one.yaml").write_text("id: one")
+    refused = penstock(project, "server", "--flows", "one.yaml", "--port", "0")
+    assert (refused.returncode, "is a file" in refused.stderr) == (2, True), refused.stderr
+
+
 def test_others_reach_it_only_with_a_token(project: Path, start: Start) -> None:
     refused = penstock(project, "server", "--port", "0", "--host", "0.0.0.0")
     assert refused.returncode == 2
