@@ -113,7 +113,8 @@ def light_execution_json(summary: ExecutionSummary) -> Json:
     row = summary_json(summary)
     ends = [("CREATED", summary.started_at), (summary.state.value, summary.ended_at)]
     row["state"]["histories"] = [{"state": state, "date": iso_time(at)} for state, at in ends if at is not None]
-    return {**row, "originalId": summary.id, "deleted": False}
+    parent = {"parentId": summary.parent_id} if summary.parent_id is not None else {}
+    return {**row, **parent, "originalId": summary.original_id or summary.id, "deleted": False}
 
 
 def log_json(line: LogLine) -> Json:

@@ -103,6 +103,8 @@ class ExecutionSummary(Struct, frozen=True, kw_only=True):
     ended_at: datetime | None
     labels: Mapping[str, str]
     error: str | None
+    parent_id: str | None = None  #: of a replay: the execution that it does again
+    original_id: str | None = None  #: and the first of them
 
 
 def _is_in(namespace: str, place: str | None, *, below: bool) -> bool:

@@ -43,6 +43,8 @@ class Executions:
             ended_at=execution.ended_at,
             labels=execution.labels,
             error=execution.error,
+            parent_id=execution.parent_id,
+            original_id=execution.original_id,
         )
 
     def _whole(self, execution_id: str) -> Execution:

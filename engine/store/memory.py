@@ -38,7 +38,7 @@ from engine.store.scheduling_rows import deployment_of
 
 _EXECUTION_STATE, _CALLER, _LINGERING = 6, slice(16, 18), 22
 _STATE, _EPOCH = 7, 8  # places in the row of a task run
-_SUMMARY = (0, 1, 2, 3, 6, 7, 8, 11, 9)  # places in the row of an execution, as `rows.read_summary` takes them
+_SUMMARY = (0, 1, 2, 3, 6, 7, 8, 11, 9, 4, 5)  # places in the row of an execution, as `rows.read_summary` takes them
 _TERMINAL = frozenset(state.value for state in TERMINAL)
 
 

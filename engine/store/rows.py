@@ -228,7 +228,8 @@ def read_execution(row: Row, task_run_rows: Iterable[Row]) -> Execution:
 
 def read_summary(row: Row) -> ExecutionSummary:
     """The line of a list that `engine.store.tables.SUMMARY` selects."""
-    id_, namespace, flow_id, flow_revision, state, started_at, ended_at, labels, error = row
+    (id_, namespace, flow_id, flow_revision, state, started_at, ended_at, labels, error, parent_id,
+     original_id) = row  # fmt: skip
     return ExecutionSummary(
         id=from_text(id_),
         namespace=from_text(namespace),
@@ -239,6 +240,8 @@ def read_summary(row: Row) -> ExecutionSummary:
         ended_at=maybe_from_micros(ended_at),
         labels=from_json(labels),
         error=maybe_from_text(error),
+        parent_id=maybe_from_text(parent_id),
+        original_id=maybe_from_text(original_id),
     )
 
 

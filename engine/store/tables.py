@@ -272,5 +272,8 @@ EXECUTION = tuple(column for column in executions.c if column.name != "engine")
 #: What a list of executions shows, in the order that `codec.read_summary` takes it.
 SUMMARY = tuple(
     executions.c[name]
-    for name in ("id", "namespace", "flow_id", "flow_revision", "state", "started_at", "ended_at", "labels", "error")
-)
+    for name in (
+        "id", "namespace", "flow_id", "flow_revision", "state", "started_at", "ended_at", "labels", "error",
+        "parent_id", "original_id",
+    )
+)  # fmt: skip

@@ -186,3 +186,9 @@ def test_some_executions_at_once(store: Store) -> None:
     store.commit([created(an_execution(each.id), *of_it) for each, of_it in zip(whole, runs, strict=True)])
     assert store.some(["e2", "e0", "nothing", "e2"]) == [whole[0], whole[2]]
     assert store.some([]) == []
+
+
+def test_a_list_tells_what_a_replay_does_again(store: Store) -> None:
+    store.commit([created(an_execution("e1")), created(an_execution("e2", parent_id="e1", original_id="e0"))])
+    found = {each.id: (each.parent_id, each.original_id) for each in store.executions(ExecutionFilter())[0]}
+    assert found == {"e1": (None, None), "e2": ("e1", "e0")}

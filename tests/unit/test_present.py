@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from msgspec.structs import replace
 from rpds import HashTrieMap
 
 from engine.model.execution import Attempt, Execution, StateChange, TaskRun
@@ -15,6 +16,7 @@ from engine.present import (
     first_failure,
     flow_json,
     iso_time,
+    light_execution_json,
     log_json,
     summary_json,
 )
@@ -111,6 +113,14 @@ class TestJson:
         shown = execution_json(execution(task_run(0, State.FAILED, attempts=(lost,))))
         assert shown["taskRunList"][0]["attempts"][0]["state"]["current"] == "FAILED"
         assert shown["taskRunList"][0]["attempts"][0]["error"] == "its engine died"
+
+    def test_a_row_of_a_replay_names_what_it_does_again(self) -> None:
+        given = {"namespace": "a", "flow_id": "f", "flow_revision": 1, "state": State.RUNNING, "labels": {}}
+        row = ExecutionSummary(id="e1", started_at=T0, ended_at=None, error=None, **given)
+        assert light_execution_json(row)["originalId"] == "e1"
+        assert "parentId" not in light_execution_json(row)
+        again = light_execution_json(replace(row, id="e3", parent_id="e2", original_id="e1"))
+        assert (again["id"], again["parentId"], again["originalId"]) == ("e3", "e2", "e1")
 
     def test_rows_lines_and_flows(self) -> None:
         row = summary_json(
