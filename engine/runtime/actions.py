@@ -17,18 +17,20 @@ from engine.core.draft import Draft
 from engine.core.pausing import paused_run
 from engine.core.refusal import refusal, was_done
 from engine.core.replaying import replay, restart_elsewhere
-from engine.errors import Fenced, IllegalState, NotFound, UsageError
+from engine.core.unreadable import killed_without_flow
+from engine.errors import Fenced, IllegalState, NotFound, PenstockError, UsageError
 from engine.model.events import Event, KillRequested, ResumeRequested, StartForced, TaskRunChanged
 from engine.model.execution import Execution
 from engine.model.file_uri import execution_folder
 from engine.model.flow import Flow, Pause
 from engine.model.state import State
-from engine.ports import Clock, Files, Store
+from engine.ports import Clock, ExecutionChange, Files, Store
 from engine.runtime.creation import Creator
 from engine.runtime.dispatcher import Dispatcher
 from engine.runtime.library import Library
 from engine.runtime.ownership import Ownership
 from engine.runtime.run_names import named_run
+from engine.runtime.survivors import survivors
 from engine.runtime.uploads import Uploads
 from engine.runtime.wire import Replay
 from engine.runtime.writes import DeleteExecution
@@ -69,7 +71,7 @@ class Actions:
 
         This also answers for other commands, when this engine owns the database.
         """
-        execution = self._dispatcher.execution(execution_id)
+        self._dispatcher.execution(execution_id)  # raises NotFound
         guest, neighbours = self._ownership.elsewhere, self._ownership.neighbours
         if guest is not None and guest.ask(execution_id, event, self._on_wait):
             return self._dispatcher.execution(execution_id)
@@ -77,12 +79,18 @@ class Actions:
             if neighbours.ask(execution_id, event, self._on_wait):
                 return self._dispatcher.execution(execution_id)
             with suppress(Fenced):  # another engine has just taken it over: that one decides
-                return self._ask_here(self._library.flow_of(execution), execution_id, event)
-        return self._ask_here(self._library.flow_of(execution), execution_id, event)
+                return self._ask_here(execution_id, event)
+        return self._ask_here(execution_id, event)
 
-    def _ask_here(self, flow: Flow, execution_id: str, event: Event) -> Execution:
+    def _ask_here(self, execution_id: str, event: Event) -> Execution:
         loop = self._ownership.loop
         execution = self._dispatcher.execution(execution_id)
+        try:
+            flow = self._library.flow_of(execution)
+        except PenstockError as unreadable:
+            if not isinstance(event, KillRequested) or execution.is_terminal or loop.runs(execution_id):
+                raise
+            return self._end_without_flow(execution, event, unreadable)
         if not (execution.is_over or loop.runs(execution_id)):
             # The engine that ran it is gone; what is asked of it must fit before anything goes on.
             why_not = refusal(flow, execution, event, self._facts)
@@ -90,6 +98,20 @@ class Actions:
                 raise IllegalState(f"execution {execution.id} {why_not}")
             self._dispatcher.resume(execution_id)
         return loop.ask(flow, execution_id, event).result()
+
+    def _end_without_flow(self, execution: Execution, event: KillRequested, unreadable: PenstockError) -> Execution:
+        """Kill an execution of which nothing else can be decided, as its flow cannot be read any more."""
+        neighbours = self._ownership.neighbours
+        if neighbours is not None and not neighbours.sharing.adopt(execution.id):
+            raise Fenced(f"execution {execution.id} belongs to another engine")
+        alive = survivors(execution, self._ownership.loop.is_moved if neighbours is None else lambda _: False)
+        reason = f"{event.reason}; its flow cannot be read: {unreadable.message}"
+        ended = killed_without_flow(execution, event.at, reason, alive)
+        moved = {run.id: run for run in ended.in_order() if run is not execution.task_runs[run.id]}
+        change = ExecutionChange(before=execution, after=ended, task_runs=moved)
+        self._store().commit([change])
+        self._ownership.loop.followers.tell(change)
+        return ended
 
     def change_task_run(self, execution_id: str, task: str, state: State, by: str | None) -> Execution:
         """Take a task run for one that ended so. Raises NotFound, UsageError for the name of a task."""

@@ -113,6 +113,19 @@ tasks:
         assert f"execution {ran} cannot go on" in refused.err
         assert "1 of the executions that were left behind cannot go on" in refused.err
 
+    def test_what_cannot_go_on_can_be_killed(self, penstock: Penstock, ran: str, project: Path) -> None:
+        with closing(sqlite3.connect(project / ".penstock" / "penstock.db")) as database, database:
+            database.execute("UPDATE executions SET state = 'RUNNING', ended_at = NULL")
+            database.execute("UPDATE task_runs SET state = 'RUNNING' WHERE task_id = 'say'")
+            database.execute("UPDATE flows SET source = 'id: ['")
+        assert penstock("executions", "restart", ran).code == 2
+        assert penstock("executions", "kill", ran).code == 0
+        shown = penstock("executions", "show", ran, "--json").json
+        assert shown["state"]["current"] == "KILLED"
+        assert [run["state"]["current"] for run in shown["taskRunList"]] == ["SUCCESS", "KILLED"]
+        assert "its flow cannot be read" in shown["error"]
+        assert penstock("executions", "recover").code == 0
+
 
 class TestFlows:
     def test_list_and_show(self, penstock: Penstock, ran: str) -> None:
