@@ -104,7 +104,8 @@ def row_33(world: World) -> Result:
     states = {one.flow_id: one.state for one in world.executions().values()}
     require(states["good"] is State.SUCCESS, f"the good one is {states['good']}: {typed.err[-300:]}")
     require("Traceback" not in typed.err, "a traceback")
-    require(typed.err.count("cannot go on") == 2, f"it is not told of both what is wrong: {typed.err[-300:]}")
+    told = typed.err.count("cannot go on, and is left as it is")
+    require(told == 2 and typed.code == 1, f"it is not told of both what is wrong: {typed.err[-300:]}")
     endless = '  - {id: first, type: io.kestra.plugin.core.debug.Return, format: "%s"}' % (
         "{{ " + "(" * 300 + "1" + ")" * 300 + " }}"
     )
