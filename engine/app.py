@@ -249,8 +249,16 @@ class Engine(Parts):
         return found[::-1]
 
     def recover(self) -> list[str]:
-        """Go on with every execution whose engine is gone, in the engine that owns the database. Returns their ids."""
+        """Go on with every execution whose engine is gone, in the engine that owns the database. Returns their ids.
+
+        Those that cannot go on are told in the log, and are `refused`.
+        """
         return self._dispatcher.recover()
+
+    @property
+    def refused(self) -> frozenset[str]:
+        """Executions that `recover` left as they are."""
+        return frozenset(self._dispatcher.refused)
 
     def close(self, grace: float | None = None) -> None:
         """Finish what other commands handed over, commit what finishes now, release everything. Safe to call twice.

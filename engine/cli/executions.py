@@ -209,7 +209,7 @@ def recover() -> int:
 
     with open_engine() as engine:
         going_on = engine.recover()
-        refused = set(engine.left_behind) - set(going_on)
+        refused = engine.refused
         ended = [seen_to_its_end(engine, execution_id) for execution_id in going_on]
     for execution in ended:
         click.echo(f"{state(execution.state)}  {execution.namespace}/{execution.flow_id}  {execution.id}")

@@ -58,6 +58,8 @@ class Dispatcher:
         self._on_wait = on_wait
         #: Wishes to kill an execution that is followed here while another engine runs it.
         self._kills: dict[str, SimpleQueue[str]] = {}
+        #: Executions that were left behind and cannot go on, for reasons that have been told.
+        self.refused: set[str] = set()
 
     def execution(self, execution_id: str) -> Execution:
         """An execution with its task runs. Raises NotFound."""
@@ -296,6 +298,7 @@ class Dispatcher:
             found = self._store().some(execution_ids)
         except StoreError as error:
             if len(execution_ids) == 1:
+                self.refused.add(execution_ids[0])
                 log.error("execution %s cannot be read, and is left as it is: %s", execution_ids[0], error.message)
                 return
             for execution_id in execution_ids:
@@ -307,6 +310,7 @@ class Dispatcher:
                 if not execution.is_over:
                     going_on.append((self._library.flow_of(execution), execution))
             except PenstockError as error:
+                self.refused.add(execution.id)
                 log.error("execution %s cannot go on, and is left as it is: %s", execution.id, error.message)
         loop = self._ownership.loop
         left = [each for each in going_on if is_at_work(each[1])]  # what is left of these may take seconds to end
