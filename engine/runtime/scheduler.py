@@ -34,9 +34,10 @@ from engine.runtime.library import Library
 from engine.runtime.listening import Listening
 from engine.runtime.watched import FROM_NOW_ON, OWN, Bench, Watched
 
-#: Seconds between two looks at the clock, at what others changed in the store, and at executions that are waited for.
+#: Seconds between two looks at the clock, and at executions that are waited for.
 TICK = 1.0
-RELOAD_EVERY = 5.0
+#: Seconds between two looks at what is deployed: where other engines write as well, and where this one hears of it all.
+SHARED_RELOAD, RELOAD = 5.0, 60.0
 #: How many triggers are dealt with at once.
 HANDS = 8
 #: Seconds that what is being dealt with may take when the scheduler is to end. What takes longer is not committed.
@@ -96,6 +97,7 @@ class Scheduler:
         self._number = count()
         self._busy: set[TriggerKey] = set()
         self._hears = False  #: whether the announcements are being worked off
+        self._reload_every = RELOAD if bench.store.sharing is None else SHARED_RELOAD
         self._reload_at = 0.0
         self._awaiting_load: list[threading.Event] = []
         self._look_at = 0.0
@@ -148,7 +150,7 @@ class Scheduler:
                 self._turn()
             except Exception:  # the store may be away for a while; the triggers are as they were
                 log.exception("the scheduler could not look at its triggers, and will again")
-                self._reload_at = self._clock.monotonic() + RELOAD_EVERY
+                self._reload_at = self._clock.monotonic() + SHARED_RELOAD
 
     def _turn(self) -> None:
         if self._clock.monotonic() >= self._reload_at:
@@ -212,7 +214,7 @@ class Scheduler:
 
     def _load(self) -> None:
         """Read what is deployed and how far the triggers have come, and watch that."""
-        self._reload_at = self._clock.monotonic() + RELOAD_EVERY
+        self._reload_at = self._clock.monotonic() + self._reload_every
         awaiting, self._awaiting_load = self._awaiting_load, []
         states = {state.key: state for state in self._store.trigger_states()}
         broken: dict[str, str] = {}
