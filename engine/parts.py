@@ -15,6 +15,7 @@ from engine.expressions import Functions, keep_compiled
 from engine.files.local import LocalFiles
 from engine.model.execution import Execution
 from engine.model.flow import Flow
+from engine.model.scheduling import TriggerKey
 from engine.ports import Files, Store
 from engine.runtime import environment
 from engine.runtime.actions import Actions
@@ -262,7 +263,12 @@ class Parts(ABC):
         """Calls from outside that start flows."""
         from engine.runtime.webhooks import Webhooks
 
-        return Webhooks(self.triggers, self.firing, lambda: self.facts, self._trigger_functions, self._clock.now)
+        def started(key: TriggerKey, execution_id: str) -> None:
+            if self._scheduler is not None:
+                self._scheduler.started(key, execution_id)
+
+        functions, now = self._trigger_functions, self._clock.now
+        return Webhooks(self.triggers, self.firing, lambda: self.facts, functions, now, started)
 
     def _trigger_functions(self, flow: Flow) -> Functions:
         """What the expressions of a flow's triggers may call."""

@@ -33,11 +33,22 @@ class Service:
         self._engine = engine
         self._schedules = schedules
         self.deployments = Deployments(
-            engine.store, engine.load, engine.deploy, folders, on_progress=on_progress, warnings=self._warnings
+            engine.store,
+            engine.load,
+            engine.deploy,
+            folders,
+            on_change=self._look_again,
+            on_progress=on_progress,
+            warnings=self._warnings,
         )
         self.scheduler: Scheduler | None = None
         self.recovered: list[str] = []  #: the executions that were left behind, and go on
         self._sweeper = Sweeper(engine.retention)
+
+    def _look_again(self) -> None:
+        """Other flows are on than before, or fewer."""
+        if self.scheduler is not None:
+            self.scheduler.changed()
 
     def _warnings(self, file: str) -> list[str]:
         """The mistakes and doubts that `penstock validate` finds in a file, as people read them."""

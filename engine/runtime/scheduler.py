@@ -134,8 +134,11 @@ class Scheduler:
         self._heralds.on_announced = lambda: None
 
     def started(self, key: TriggerKey, execution_id: str) -> None:
-        """Somebody else has started an execution for a trigger: hear of its end."""
+        """A call has started an execution for a trigger: hear of its end, also if that has been by now."""
         self._await_end(key, OWN, execution_id)
+        state = self._store.states([execution_id]).get(execution_id)
+        if state in TERMINAL:
+            self._inbox.put(Ended(key, OWN, execution_id, state))
 
     def upcoming(self) -> list[tuple[datetime, TriggerKey]]:
         """What is due next by itself, the first one first."""

@@ -27,7 +27,10 @@ log = logging.getLogger(__name__)
 
 
 class Webhooks:
-    """`functions` is what the expressions of a flow's triggers may call. Any thread may use it."""
+    """`functions` is what the expressions of a flow's triggers may call; `on_started` hears what may stop its trigger.
+
+    Any thread may use it.
+    """
 
     def __init__(
         self,
@@ -36,12 +39,14 @@ class Webhooks:
         facts: Callable[[], Facts],
         functions: Callable[[Flow], Functions],
         now: Callable[[], datetime],
+        on_started: Callable[[TriggerKey, str], None],
     ) -> None:
         self._triggers = triggers
         self._firing = firing
         self._facts = facts
         self._functions = functions
         self._now = now
+        self._on_started = on_started
 
     def call(
         self,
@@ -80,6 +85,8 @@ class Webhooks:
         begun = self._firing.begin(flow, trigger, reason)
         if begun.blocked is not None:
             raise InputsInvalid([begun.blocked])
+        if trigger.stop_after:
+            self._on_started(found.key, begun.execution_id)
         return found.key, begun.execution_id
 
     def _find(self, namespace: str, flow_id: str, key: str) -> DeployedTrigger:

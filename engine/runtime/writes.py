@@ -120,16 +120,6 @@ class MoveTrigger(Struct, frozen=True, kw_only=True, tag="trigger_move"):
         return 1
 
 
-class Undeploy(Struct, frozen=True, kw_only=True, tag="undeploy"):
-    """Switch the triggers of a flow off; 0 when they were not on."""
-
-    namespace: str
-    id: str
-
-    def perform(self, store: Store) -> int:
-        return store.undeploy(self.namespace, self.id)
-
-
 #: Any of them; `perform` is one transaction, done or not done, and harmless to repeat.
 Write = (
     SetKey
@@ -142,7 +132,6 @@ Write = (
     | DeleteExecution
     | PurgeExecutions
     | MoveTrigger
-    | Undeploy
 )
 #: Those after which what is watched may be other than before.
-ABOUT_TRIGGERS = (DeployFlows, DeleteFlow, MoveTrigger, Undeploy)
+ABOUT_TRIGGERS = (DeployFlows, DeleteFlow, MoveTrigger)

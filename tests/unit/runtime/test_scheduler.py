@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine import Engine
-from engine.errors import StoreError
+from engine.errors import NotFound, StoreError
 from engine.model.execution import Execution
 from engine.model.scheduling import TriggerKey
 from engine.model.state import State
@@ -328,3 +328,13 @@ def test_two_that_wait_for_each_other_do_not_start_themselves(world: World) -> N
     )
     world.settle()
     assert len(world.started("g")) == 1
+
+
+def test_a_call_whose_execution_ends_badly_stops_its_webhook(world: World) -> None:
+    hook = f"{{id: hook, type: {CORE}.trigger.Webhook, key: secret-key, stopAfter: [FAILED]}}"
+    world.deploy("f", hook, task=f"type: {CORE}.execution.Fail")
+    assert world.engine.webhooks.call("acme", "f", "secret-key") is not None
+    world.settle()
+    assert [execution.state for execution in world.started()] == [State.FAILED]
+    with pytest.raises(NotFound):
+        world.engine.webhooks.call("acme", "f", "secret-key")
