@@ -106,10 +106,6 @@ class Timetable:
                 found.append(due)
         return found[::-1], True
 
-    def backfill(self, start: datetime, end: datetime) -> Iterator[Due]:
-        """The dates from `start` to `end`, both included."""
-        return self.due_between(start - _INSTANT, end)
-
     def is_late(self, at: datetime, now: datetime) -> bool:
         """Whether a date is longer ago than the trigger puts up with."""
         delay = self.trigger.late_maximum_delay if isinstance(self.trigger, Schedule) else None
@@ -148,13 +144,6 @@ class Timetable:
             "envs": self._facts.envs,
             "globals": self._facts.globals,
         }
-
-    def inputs(self, variables: Mapping[str, str]) -> dict[str, Any]:
-        """The inputs that the trigger gives to an execution. Raises ExpressionError."""
-        given: dict[str, Any] = deep(
-            self.trigger.inputs, self.context(variables), self.functions, language(self.flow.expressions)
-        )
-        return given
 
     def shown(self, date: datetime) -> str:
         """A date on the clocks of the zone, with its offset from UTC."""

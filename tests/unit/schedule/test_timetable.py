@@ -12,6 +12,7 @@ import pytest
 
 from engine.core.facts import Facts
 from engine.core.schedule import Due, Timetable
+from engine.core.triggering.verdict import Verdict, furnished
 from engine.errors import ExpressionError
 from engine.expressions import Functions
 from engine.model.conditions import DateTimeBetween, DayWeek, Expression, PublicHoliday, Weekend
@@ -114,10 +115,10 @@ def test_what_calls_out_is_answered_by_the_functions_that_are_given() -> None:
     assert table.next(FRIDAY) == Due(at=datetime(2026, 5, 1, tzinfo=UTC))
 
 
-def test_a_backfill_includes_both_its_ends() -> None:
+def test_dates_between_two_instants_include_the_last_and_not_the_first() -> None:
     begin, end = datetime(2026, 1, 3, tzinfo=UTC), datetime(2026, 1, 5, tzinfo=UTC)
     assert days(timetable().due_between(begin, end)) == ["01-04", "01-05"]
-    assert days(timetable().backfill(begin, end)) == ["01-03", "01-04", "01-05"]
+    assert days(timetable().due_between(begin - timedelta(microseconds=1), end)) == ["01-03", "01-04", "01-05"]
 
 
 def test_a_year_of_minutes_is_found_as_it_is_asked_for() -> None:
@@ -177,5 +178,7 @@ def test_inputs_see_the_dates_and_the_flow() -> None:
         ),
         facts=Facts(globals={"x": 1}),
     )
-    assert table.inputs(table.variables(datetime(2026, 1, 3, tzinfo=UTC))) == {"day": "2026-01-03", "n": 3, "prod": [1]}
+    context = table.context(table.variables(datetime(2026, 1, 3, tzinfo=UTC)))
+    given = furnished(Verdict(), table.flow, table.trigger, context, table.functions).inputs
+    assert given == {"day": "2026-01-03", "n": 3, "prod": [1]}
     assert table.context({})["globals"] == {"x": 1}
