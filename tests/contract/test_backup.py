@@ -38,7 +38,7 @@ def fill(url: str, *ids: str) -> None:
 
 def held(url: str) -> list[str]:
     store = open_store(url)
-    found, _ = store.executions(ExecutionFilter(limit=1000))
+    found, _ = store.executions(ExecutionFilter(limit=1_000_000))
     store.close()
     return sorted(summary.id for summary in found)
 
